@@ -1,0 +1,48 @@
+"""What the entities' methods share: running a read, a mutation, a subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from mastra_convex._async.subscription import AsyncWatch, start_callback
+from mastra_convex.backends.base import AsyncBackend, Read, Unsubscribe
+from mastra_convex.errors import ConvexStorageError
+
+T = TypeVar("T")
+
+
+class AsyncStorageBase:
+    """A storage over a backend."""
+
+    _backend: AsyncBackend
+
+    async def _run(self, operation: str, read: Read) -> Any:
+        """The value of a read; its errors name the operation."""
+        try:
+            call = next(read)
+            while True:
+                call = read.send(await self._backend.query(*call))
+        except StopIteration as stop:
+            return stop.value
+        except ConvexStorageError as error:
+            error.operation = operation
+            raise
+        finally:
+            read.close()
+
+    async def _mutate(self, operation: str, path: str, make: Callable[[], dict[str, Any]]) -> Any:
+        """The result of a mutation whose arguments `make` gives; its errors name the operation."""
+        try:
+            return await self._backend.mutation(path, make())
+        except ConvexStorageError as error:
+            error.operation = operation
+            raise
+
+    def _watch(self, read: Callable[[], Read]) -> AsyncWatch[Any]:
+        return AsyncWatch(self._backend, read)
+
+    def _subscribe(
+        self, operation: str, read: Callable[[], Read], callback: Callable[[Any], Any]
+    ) -> Unsubscribe:
+        return start_callback(self._watch(read), callback, operation)

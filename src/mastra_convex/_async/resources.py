@@ -1,0 +1,52 @@
+"""Resources and their working memory (interface, section 3.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from mastra_convex._async.base import AsyncStorageBase
+from mastra_convex.models import Resource
+from mastra_convex.reads import resources as reads
+from mastra_convex.values.payload import encode_payload
+
+
+class AsyncResources(AsyncStorageBase):
+    """The operations on resources."""
+
+    async def get_resource_by_id(self, resource_id: str) -> Resource | None:
+        """The resource, or None."""
+        read = reads.resource(resource_id)
+        return cast("Resource | None", await self._run("get_resource_by_id", read))
+
+    async def save_resource(self, resource: Resource | Mapping[str, Any]) -> Resource:
+        """Save a resource by its id, replacing what was saved; `created_at` stays.
+
+        Returns the resource as it is stored. Raises `InvalidArgumentError`.
+        """
+        saved = await self._mutate(
+            "save_resource", "resources:save", lambda: {"resource": Resource.encode(resource)}
+        )
+        return Resource.of(saved)
+
+    async def update_resource(
+        self,
+        resource_id: str,
+        working_memory: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Resource:
+        """Change working memory and metadata; what is left out stays, a missing one is created.
+
+        `metadata` is laid over the old, member by member. Returns the resource as it is stored.
+        """
+
+        def args() -> dict[str, Any]:
+            label = f"resource {resource_id!r:.80}"
+            given: dict[str, Any] = {"id": resource_id}
+            if working_memory is not None:
+                given["workingMemory"] = encode_payload(working_memory, f"{label}: workingMemory")
+            if metadata is not None:
+                given["metadata"] = encode_payload(metadata, f"{label}: metadata")
+            return given
+
+        return Resource.of(await self._mutate("update_resource", "resources:update", args))

@@ -1,0 +1,112 @@
+"""Threads (interface, section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, cast
+
+from mastra_convex._async.base import AsyncStorageBase
+from mastra_convex._async.subscription import AsyncWatch
+from mastra_convex.backends.base import Unsubscribe
+from mastra_convex.models import Thread, ThreadPage
+from mastra_convex.reads import threads as reads
+from mastra_convex.values.payload import encode_payload
+
+
+class AsyncThreads(AsyncStorageBase):
+    """The operations on threads."""
+
+    async def save_thread(self, thread: Thread | Mapping[str, Any]) -> Thread:
+        """Save a thread by its id, replacing what was saved; its messages stay.
+
+        A thread that exists keeps its `created_at`. Times that are left out are now. Returns the
+        thread as it is stored. Raises `InvalidArgumentError`.
+        """
+        saved = await self._mutate(
+            "save_thread", "threads:save", lambda: {"thread": Thread.encode(thread)}
+        )
+        return Thread.of(saved)
+
+    async def get_thread_by_id(
+        self, thread_id: str, resource_id: str | None = None
+    ) -> Thread | None:
+        """The thread, or None; with `resource_id`, only if that resource owns it."""
+        return cast(
+            "Thread | None",
+            await self._run("get_thread_by_id", reads.thread(thread_id, resource_id)),
+        )
+
+    async def list_threads(
+        self,
+        resource_id: str | None = None,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        filter: Mapping[str, Any] | None = None,
+        order_by: Mapping[str, str] | None = None,
+        page: int = 0,
+        per_page: int | bool = 100,
+        include_total: bool = True,
+    ) -> ThreadPage:
+        """A page of threads, of one resource or of all, newest first.
+
+        `order_by` is `{"field": "createdAt" or "updatedAt", "direction": "ASC" or "DESC"}`;
+        `per_page=False` gives all. `metadata` keeps threads that have these entries; no index
+        serves it, so the resource's threads are walked, to the end unless `include_total` is
+        False. `filter` is Mastra's `{"resourceId": ..., "metadata": ...}` and says the same.
+        Raises `InvalidArgumentError` for a bad page, order or key.
+        """
+        read = reads.threads(
+            resource_id, metadata, filter, order_by, page, per_page, include_total
+        )
+        return cast("ThreadPage", await self._run("list_threads", read))
+
+    async def update_thread(
+        self,
+        id: str,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Thread:
+        """Change title and metadata; what is left out stays.
+
+        `metadata` is laid over the old, member by member. `updated_at` moves on. Raises
+        `NotFoundError` if there is no such thread.
+        """
+
+        def args() -> dict[str, Any]:
+            given: dict[str, Any] = {"id": id}
+            if title is not None:
+                given["title"] = title
+            if metadata is not None:
+                given["metadata"] = encode_payload(metadata, f"thread {id!r}: metadata")
+            return given
+
+        return Thread.of(await self._mutate("update_thread", "threads:update", args))
+
+    async def delete_thread(self, thread_id: str) -> None:
+        """Delete a thread and all its messages. A missing one is fine."""
+        await self._mutate("delete_thread", "threads:remove", lambda: {"id": thread_id})
+
+    def watch_thread(self, thread_id: str) -> AsyncWatch[Thread | None]:
+        """The thread now, then after each change; None while there is none."""
+        return self._watch(partial(reads.thread, thread_id))
+
+    def watch_resource_threads(self, resource_id: str) -> AsyncWatch[list[Thread]]:
+        """A resource's threads, newest first, now and after each change."""
+        return self._watch(partial(reads.resource_threads, resource_id))
+
+    def subscribe_to_thread(
+        self, thread_id: str, callback: Callable[[Thread | None], Any]
+    ) -> Unsubscribe:
+        """Call `callback` with the thread now and after each change; returns how to stop."""
+        return self._subscribe(
+            "subscribe_to_thread", partial(reads.thread, thread_id), callback
+        )
+
+    def subscribe_to_resource_threads(
+        self, resource_id: str, callback: Callable[[list[Thread]], Any]
+    ) -> Unsubscribe:
+        """Call `callback` with a resource's threads, newest first, now and after each change."""
+        return self._subscribe(
+            "subscribe_to_resource_threads", partial(reads.resource_threads, resource_id), callback
+        )

@@ -1,0 +1,145 @@
+"""The engine and the functions in this process. The principal is the service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+from mastra_convex.backends.base import Args, Deliver, Read, Unsubscribe
+from mastra_convex.engine.commit import Job
+from mastra_convex.engine.context import SERVICE
+from mastra_convex.engine.engine import Engine
+from mastra_convex.errors import StorageClosedError
+from mastra_convex.functions import registry, schema
+
+# Readers beyond the number of cores only wait for one another; the interpreter's lock sees to it.
+_READERS = 4
+
+
+class EmbeddedBackend:
+    """The blocking backend: calls run in the caller's thread."""
+
+    def __init__(self, path: str, *, durable: bool = True, strict: bool = False) -> None:
+        self._engine = Engine(path, schema, registry, durable=durable, strict=strict)
+
+    def query(self, path: str, args: Args) -> Any:
+        """See `Backend.query`."""
+        return self._engine.query(path, args, SERVICE)
+
+    def mutation(self, path: str, args: Args) -> Any:
+        """See `Backend.mutation`."""
+        return self._engine.mutation(path, args, SERVICE)
+
+    def subscribe(self, read: Callable[[], Read], deliver: Deliver) -> Unsubscribe:
+        """See `Backend.subscribe`."""
+        return self._engine.subscribe(read, deliver, SERVICE)
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        self._engine.close()
+
+
+class AsyncEmbeddedBackend:
+    """The `async` backend: the event loop never waits for the disk.
+
+    Queries run on reader threads. Mutations that one turn of the loop makes go to the commit
+    thread together, and so share a transaction. The file is opened with the first call.
+    """
+
+    def __init__(self, path: str, *, durable: bool = True, strict: bool = False) -> None:
+        self._path = path
+        self._options = {"durable": durable, "strict": strict}
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="mastra-convex-read")
+        self._engine: Engine | None = None
+        self._opening: asyncio.Task[Engine] | None = None
+        self._outbox: deque[Job] = deque()
+        self._flushing = False
+        self._closed = False
+
+    async def query(self, path: str, args: Args) -> Any:
+        """See `AsyncBackend.query`."""
+        engine = self._engine or await self._open()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, engine.query, path, args, SERVICE)
+
+    async def mutation(self, path: str, args: Args) -> Any:
+        """See `AsyncBackend.mutation`.
+
+        A call that is cancelled may still have happened: its turn can have come before.
+        """
+        engine = self._engine or await self._open()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Any] = loop.create_future()
+        self._outbox.append(engine.prepare(path, args, SERVICE, _settle, waiter))
+        if not self._flushing:
+            self._flushing = True
+            loop.call_soon(self._flush, engine)
+        return await waiter
+
+    def _flush(self, engine: Engine) -> None:
+        self._flushing = False
+        jobs = []
+        with suppress(IndexError):
+            while True:
+                jobs.append(self._outbox.popleft())
+        engine.enqueue(jobs)
+
+    async def subscribe(self, read: Callable[[], Read], deliver: Deliver) -> Unsubscribe:
+        """See `AsyncBackend.subscribe`."""
+        engine = self._engine or await self._open()
+        return engine.subscribe(read, deliver, SERVICE)
+
+    async def close(self) -> None:
+        """See `AsyncBackend.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        loop = asyncio.get_running_loop()
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+        if self._engine is not None:
+            await loop.run_in_executor(self._readers, self._engine.close)
+        self._readers.shutdown(wait=False)
+
+    async def _open(self) -> Engine:
+        if self._closed:
+            raise StorageClosedError(f"{self._path} was closed; open a new storage")
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open_once())
+        # Shielded: a caller that gives up must not take the file away from the others.
+        return await asyncio.shield(self._opening)
+
+    async def _open_once(self) -> Engine:
+        loop = asyncio.get_running_loop()
+        try:
+            self._engine = await loop.run_in_executor(
+                self._readers, lambda: Engine(self._path, schema, registry, **self._options)
+            )
+        except BaseException:
+            self._opening = None
+            raise
+        return self._engine
+
+
+def _settle(jobs: Sequence[Job]) -> None:
+    """Hand a group's outcomes to the loops that wait for them, one call for each loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    for job in jobs:
+        by_loop.setdefault(job.waiter.get_loop(), []).append(job)
+    for loop, settled in by_loop.items():
+        # A loop that was closed meanwhile has nobody left who could be told.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, settled)
+
+
+def _resolve(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        if not job.waiter.done():
+            if job.error is not None:
+                job.waiter.set_exception(job.error)
+            else:
+                job.waiter.set_result(job.value)

@@ -1,0 +1,78 @@
+"""The file format: what a file must hold, and the numbered steps from older formats.
+
+`PRAGMA user_version` is the format's number and `application_id` says that the file is ours. Each
+step runs with its number in one transaction. After the steps, tables, columns and indexes that the
+schema has and the file lacks are added, so that a step is needed only to change what exists; but
+every change of the schema gets a number, for older packages must refuse the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mastra_convex.engine.schema import Schema, Table
+
+if TYPE_CHECKING:
+    from mastra_convex.engine.store import Connection
+
+APPLICATION_ID = 0x4D434F4E  # "MCON"
+
+
+def _create_commit_log(connection: Connection) -> None:
+    # ts: the commit's timestamp, nanoseconds since the epoch, strictly increasing.
+    # totals: documents and bytes of each table after this commit.
+    connection.execute(
+        "CREATE TABLE _commits (ts INTEGER PRIMARY KEY, changes TEXT NOT NULL, totals TEXT NOT NULL)"
+    )
+    connection.execute("INSERT INTO _commits VALUES (1, '[]', '{}')")
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_create_commit_log,)
+FORMAT_VERSION = len(STEPS)
+
+
+def migrate(
+    connection: Connection,
+    schema: Schema,
+    steps: tuple[Callable[[Connection], None], ...] = STEPS,
+) -> None:
+    """Bring the file to the present format, in one transaction; a file that is there is left."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Read again under the lock: another process may have opened the file at the same moment.
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for step in steps[version:]:
+            step(connection)
+        if version < len(steps):
+            for table in schema.tables.values():
+                _complete(connection, table)
+            connection.execute(f"PRAGMA user_version = {len(steps)}")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _complete(connection: Connection, table: Table) -> None:
+    """Add what the file lacks of a table, and drop its indexes that the schema has no more."""
+    present = [row[1] for row in connection.execute(f'PRAGMA table_info("{table.name}")')]
+    if not present:
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in table.column_types.items())
+        connection.execute(f'CREATE TABLE "{table.name}" (_id INTEGER PRIMARY KEY, {columns})')
+    else:
+        for name in table.fields.keys() - set(present):
+            kind = table.column_types[name]
+            connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {kind}')
+    wanted = {f"{table.name}__{index.name}": index for index in table.indexes.values()}
+    rows = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", [table.name]
+    ).fetchall()
+    existing = {row[0] for row in rows}
+    for name in existing - wanted.keys():
+        connection.execute(f'DROP INDEX "{name}"')
+    for name in wanted.keys() - existing:
+        fields = ", ".join(f'"{field}"' for field in wanted[name].fields)
+        connection.execute(f'CREATE INDEX "{name}" ON "{table.name}" ({fields})')

@@ -1,0 +1,275 @@
+"""Queries over one index: `with_index`, `order`, then `take`, `first`, `unique`, `paginate`.
+
+A query compiles to one SQL statement, kept by its shape. One without an index does not compile:
+that is how no function can scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from mastra_convex.engine.cursor import decode_cursor, encode_cursor
+from mastra_convex.engine.ranges import ReadRange, sortable
+from mastra_convex.engine.schema import Index, Table
+
+if TYPE_CHECKING:
+    from mastra_convex.engine.transaction import Reader
+
+Doc = dict[str, Any]
+Order = Literal["asc", "desc"]
+
+_SQL_OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+class RangeBuilder:
+    """The range of an index: equal leading fields, then at most a lower and an upper bound."""
+
+    __slots__ = ("bounds", "equal", "index")
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self.equal: list[Any] = []
+        self.bounds: list[tuple[str, Any]] = []
+
+    def _expect(self, field: str) -> None:
+        position = len(self.equal)
+        fields = self.index.fields
+        if position >= len(fields) or fields[position] != field:
+            raise ValueError(f"index {self.index.name!r} has no {field!r} at position {position}")
+
+    def eq(self, field: str, value: Any) -> RangeBuilder:
+        """`field` equals `value`; None matches documents without the field."""
+        if self.bounds:
+            raise ValueError("eq comes before gt, gte, lt and lte")
+        self._expect(field)
+        self.equal.append(value)
+        return self
+
+    def _bound(self, operator: str, field: str, value: Any) -> RangeBuilder:
+        self._expect(field)
+        if any(taken[0] == operator[0] for taken, _ in self.bounds):
+            raise ValueError(f"{field!r} has two bounds on the same side")
+        self.bounds.append((operator, value))
+        return self
+
+    def gt(self, field: str, value: Any) -> RangeBuilder:
+        """`field` is after `value`."""
+        return self._bound("gt", field, value)
+
+    def gte(self, field: str, value: Any) -> RangeBuilder:
+        """`field` is `value` or after it."""
+        return self._bound("gte", field, value)
+
+    def lt(self, field: str, value: Any) -> RangeBuilder:
+        """`field` is before `value`; documents without the field are not included."""
+        return self._bound("lt", field, value)
+
+    def lte(self, field: str, value: Any) -> RangeBuilder:
+        """`field` is `value` or before it; documents without the field are not included."""
+        return self._bound("lte", field, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of documents, and the cursor after it (None when the range is exhausted)."""
+
+    page: list[Doc]
+    cursor: str | None
+
+
+@lru_cache(maxsize=4096)
+def _compile(
+    table: Table,
+    index: Index,
+    equal_nulls: tuple[bool, ...],
+    operators: tuple[str, ...],
+    after_nulls: tuple[bool, ...] | None,
+    order: Order,
+) -> str:
+    """The statement for a query of this shape; `..._nulls` tell which values are missing."""
+    where = _range_terms(index, equal_nulls, operators)
+    open_fields = index.fields[len(equal_nulls) :]
+    if after_nulls is not None:
+        nullable = any(index.nullable[len(equal_nulls) :])
+        where.append(_after(open_fields, after_nulls, nullable, order))
+    columns = ", ".join(f'"{column}"' for column in table.columns)
+    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    direction = " DESC" if order == "desc" else ""
+    by = ", ".join(f'"{field}"{direction}' for field in (*open_fields, "_id"))
+    return (
+        f'SELECT {columns} FROM "{table.name}" INDEXED BY "{table.name}__{index.name}"'
+        f"{condition} ORDER BY {by} LIMIT ?"
+    )
+
+
+def _range_terms(
+    index: Index, equal_nulls: tuple[bool, ...], operators: tuple[str, ...]
+) -> list[str]:
+    terms = [
+        f'"{field}" IS NULL' if null else f'"{field}" = ?'
+        for field, null in zip(index.fields, equal_nulls)
+    ]
+    terms += [f'"{index.fields[len(equal_nulls)]}" {_SQL_OPERATORS[o]} ?' for o in operators]
+    return terms
+
+
+def _after(fields: tuple[str, ...], nulls: tuple[bool, ...], nullable: bool, order: Order) -> str:
+    """SQL that is true for rows after a key.
+
+    A row value comparison `(a, b, _id) > (?, ?, ?)` is the fast form; NULL makes it unknown, so
+    fields that documents may lack are compared one by one.
+    """
+    if not nullable:
+        names = ", ".join(f'"{field}"' for field in (*fields, "_id"))
+        marks = ", ".join("?" * (len(fields) + 1))
+        return f"({names}) {'<' if order == 'desc' else '>'} ({marks})"
+    alternatives, same = [], ""
+    for field, null in zip((*fields, "_id"), (*nulls, False)):
+        if order == "asc":
+            beyond = f'"{field}" IS NOT NULL' if null else f'"{field}" > ?'
+        else:
+            beyond = "0" if null else f'("{field}" < ? OR "{field}" IS NULL)'
+        alternatives.append(f"({same}{beyond})")
+        same += f'"{field}" IS NULL AND ' if null else f'"{field}" = ? AND '
+    return f"({' OR '.join(alternatives)})"
+
+
+def _after_parameters(key: tuple[Any, ...], nullable: bool) -> list[Any]:
+    if not nullable:
+        return list(key)
+    heads = (key[: position + 1] for position in range(len(key)))
+    return [value for head in heads for value in head if value is not None]
+
+
+class Query:
+    """A query on one table; nothing is read before `take`, `first`, `unique` or `paginate`."""
+
+    __slots__ = ("_cut", "_order", "_range", "_reader", "_table")
+
+    def __init__(self, reader: Reader, table: Table) -> None:
+        self._reader = reader
+        self._table = table
+        self._order: Order = "asc"
+        self._range: RangeBuilder | None = None
+        self._cut = False
+
+    def with_index(
+        self, name: str, build: Callable[[RangeBuilder], RangeBuilder] | None = None
+    ) -> Query:
+        """Read the index `name`, inside the range that `build` makes of a `RangeBuilder`."""
+        self._range = RangeBuilder(self._table.indexes[name])
+        if build is not None:
+            build(self._range)
+        return self
+
+    def order(self, order: Order) -> Query:
+        """Ascending ("asc", the default) or descending ("desc") in the index."""
+        self._order = order
+        return self
+
+    def take(self, count: int) -> list[Doc]:
+        """The first `count` documents."""
+        return self._run(count, None)
+
+    def first(self) -> Doc | None:
+        """The first document, or None."""
+        found = self._run(1, None)
+        return found[0] if found else None
+
+    def unique(self) -> Doc | None:
+        """The only document, or None. Raises `ValueError` if there are two."""
+        found = self._run(2, None)
+        if len(found) > 1:
+            raise ValueError(f"more than one document in {self._table.name!r} where one was meant")
+        return found[0] if found else None
+
+    def paginate(self, cursor: str | None, count: int, max_bytes: int | None = None) -> Page:
+        """`count` documents after `cursor` (None: from the start), and the cursor to go on with.
+
+        A page ends early with the document that brings it to `max_bytes`. Raises
+        `InvalidArgumentError` for a cursor of another query.
+        """
+        after = None if cursor is None else decode_cursor(self._identity(), cursor)
+        found = self._run(count + 1, after, max_bytes)
+        if len(found) <= count and not self._cut:
+            return Page(found, None)
+        del found[count:]
+        return Page(found, encode_cursor(self._identity(), self._key(found[-1])))
+
+    def compiled_range(self) -> tuple[Table, str, list[Any]]:
+        """The table, and the range as a WHERE clause with its parameters."""
+        chosen = self._chosen()
+        terms = _range_terms(
+            chosen.index,
+            tuple([value is None for value in chosen.equal]),
+            tuple([operator for operator, _ in chosen.bounds]),
+        )
+        return self._table, f" WHERE {' AND '.join(terms)}" if terms else "", self._parameters()
+
+    def _parameters(self) -> list[Any]:
+        chosen = self._chosen()
+        equal = [value for value in chosen.equal if value is not None]
+        return equal + [value for _, value in chosen.bounds]
+
+    def _identity(self) -> tuple[Any, ...]:
+        chosen = self._chosen()
+        return (self._table.name, chosen.index.name, chosen.equal, chosen.bounds, self._order)
+
+    def _chosen(self) -> RangeBuilder:
+        if self._range is None:
+            raise ValueError(f"a query on {self._table.name!r} needs with_index: nothing scans")
+        return self._range
+
+    def _key(self, document: Doc) -> tuple[Any, ...]:
+        """The part of the index key that the range leaves open, then `_id`."""
+        chosen = self._chosen()
+        fields = chosen.index.fields[len(chosen.equal) :]
+        return (*(document.get(field) for field in fields), document["_id"])
+
+    def _run(
+        self, count: int, after: tuple[Any, ...] | None, max_bytes: int | None = None
+    ) -> list[Doc]:
+        chosen, table, order = self._chosen(), self._table, self._order
+        index, equal = chosen.index, chosen.equal
+        sql = _compile(
+            table,
+            index,
+            tuple([value is None for value in equal]),
+            tuple([operator for operator, _ in chosen.bounds]),
+            None if after is None else tuple([value is None for value in after[:-1]]),
+            order,
+        )
+        parameters = self._parameters()
+        if after is not None:
+            parameters += _after_parameters(after, any(index.nullable[len(equal) :]))
+        parameters.append(count)
+        documents, self._cut = self._reader.select(table, sql, parameters, max_bytes)
+        if self._reader.reads is not None:
+            self._record(documents, self._cut or len(documents) == count, after)
+        return documents
+
+    def _record(self, documents: list[Doc], cut: bool, after: tuple[Any, ...] | None) -> None:
+        """Note what was read: the range, up to the last document if it was cut there."""
+        chosen = self._chosen()
+        equal = sortable(chosen.equal)
+        low: tuple[Any, bool] = (equal, True)
+        high: tuple[Any, bool] = (equal, True)
+        for operator, value in chosen.bounds:
+            bound = ((*equal, *sortable([value])), operator.endswith("e"))
+            if operator.startswith("g"):
+                low = bound
+            else:
+                high = bound
+        begin = None if after is None else ((*equal, *sortable(after)), False)
+        end = None
+        if cut:
+            end = ((*equal, *sortable(self._key(documents[-1]))), True)
+        if self._order == "desc":
+            begin, end = end, begin
+        assert self._reader.reads is not None
+        self._reader.reads.append(
+            ReadRange(self._table.name, chosen.index.name, equal, begin or low, end or high)
+        )

@@ -1,0 +1,129 @@
+"""Tables and indexes, declared with Convex's words.
+
+    define_schema({"books": define_table({"id": v.string()}).index("by_key", ["id"])})
+
+Each field of a table is a column of its own, so that a row needs no parsing: text, numbers and
+booleans as SQLite has them, anything else as JSON text. A missing field is SQL NULL.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mastra_convex.values.validators import Validator, v
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
+_COLUMN_TYPES = {"string": "TEXT", "number": "REAL", "boolean": "INTEGER"}
+_INDEXABLE = {"TEXT", "REAL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index: its name, its fields in order, and which of them a document may lack."""
+
+    name: str
+    fields: tuple[str, ...]
+    nullable: tuple[bool, ...]
+
+
+def _column_type(field: Validator) -> str:
+    shape = field.describe()
+    if shape["type"] == "union" and all(m["type"] == "literal" for m in shape["value"]):
+        shape = shape["value"][0]
+    if shape["type"] == "literal" and isinstance(shape["value"], str):
+        return "TEXT"
+    return _COLUMN_TYPES.get(shape["type"], "JSON")
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+class Table:
+    """One table: fields with their validators, and indexes. Build it with `define_table`."""
+
+    def __init__(self, fields: Mapping[str, Validator]) -> None:
+        self.name = ""
+        self.fields = dict(fields)
+        self.document = v.object(self.fields)
+        self.indexes: dict[str, Index] = {}
+        self.column_types = {name: _column_type(field) for name, field in self.fields.items()}
+        self.columns = ("_id", *self.fields)
+        # Most tables hold text and numbers only; then rows need no conversion at all.
+        self.readers: dict[str, Callable[[Any], Any]] = {}
+        self.writers: dict[str, Callable[[Any], Any]] = {}
+        for name, kind in self.column_types.items():
+            if kind == "JSON":
+                self.readers[name], self.writers[name] = json.loads, _dump
+            elif kind == "INTEGER":
+                self.readers[name] = bool
+        for name in self.fields:
+            if not _NAME.match(name):
+                raise ValueError(f"{name!r} cannot be a field name: use an identifier")
+
+    def index(self, name: str, fields: Sequence[str]) -> Table:
+        """Add an index over `fields`, which must be text or numbers; returns the table."""
+        if not _NAME.match(name) or name in self.indexes or name in {"by_id", "by_creation_time"}:
+            raise ValueError(f"{name!r} cannot name an index here: it is reserved, bad or taken")
+        for field in fields:
+            if self.column_types.get(field) not in _INDEXABLE:
+                raise ValueError(f"index {name!r} needs {field!r} to be a text or number field")
+        self.indexes[name] = Index(
+            name, tuple(fields), tuple(self.fields[field].optional for field in fields)
+        )
+        return self
+
+    @cached_property
+    def bulky(self) -> tuple[int, ...]:
+        """Positions in `columns` of text that no index needs: where the bytes of a row are."""
+        indexed = set(self.indexed_fields)
+        return tuple(
+            position
+            for position, name in enumerate(self.columns)
+            if self.column_types.get(name) in {"TEXT", "JSON"} and name not in indexed
+        )
+
+    @property
+    def indexed_fields(self) -> tuple[str, ...]:
+        """The fields that any index mentions."""
+        used = {field for index in self.indexes.values() for field in index.fields}
+        return tuple(field for field in self.fields if field in used)
+
+    def document_of(self, row: Sequence[Any]) -> dict[str, Any]:
+        """The document in a row of `columns`; missing fields are left out."""
+        document = {k: x for k, x in zip(self.columns, row) if x is not None}
+        for name, read in self.readers.items():
+            if name in document:
+                document[name] = read(document[name])
+        return document
+
+    def value_of(self, field: str, value: Any) -> Any:
+        """What is stored in the column of `field` for `value`."""
+        write = self.writers.get(field)
+        return value if write is None or value is None else write(value)
+
+
+class Schema:
+    """The tables of a store, by name. Build it with `define_schema`."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self.tables = dict(tables)
+        for name, table in self.tables.items():
+            if not _NAME.match(name):
+                raise ValueError(f"{name!r} cannot be a table name: use an identifier")
+            table.name = name
+
+
+def define_table(fields: Mapping[str, Validator]) -> Table:
+    """A table whose documents have these fields."""
+    return Table(fields)
+
+
+def define_schema(tables: Mapping[str, Table]) -> Schema:
+    """A schema of these tables."""
+    return Schema(tables)

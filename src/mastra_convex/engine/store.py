@@ -1,0 +1,228 @@
+"""The SQLite file: opening it, its connections, its errors. The only file that imports sqlite3.
+
+One connection writes; readers have connections of their own and see snapshots (WAL). A store in
+memory has one connection for everything, because SQLite shares memory only within one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mastra_convex.engine.migrations import APPLICATION_ID, FORMAT_VERSION, migrate
+from mastra_convex.engine.schema import Schema
+from mastra_convex.errors import (
+    ConvexStorageError,
+    CorruptFileError,
+    FileBusyError,
+    FileUnavailableError,
+    ForeignFileError,
+    InvalidArgumentError,
+    NewerFormatError,
+    StorageClosedError,
+)
+
+Connection = sqlite3.Connection
+DatabaseError = sqlite3.Error
+
+MEMORY = ":memory:"
+# Longer than any healthy writer holds the lock; whoever waits longer learns who is to blame.
+BUSY_SECONDS = 60.0
+_IDLE_READERS = 8
+_CACHED_STATEMENTS = 512
+
+
+class Store:
+    """An open database. `writer` is used by one thread at a time; `lock` says whose turn it is."""
+
+    def __init__(self, path: str | os.PathLike[str], schema: Schema, *, durable: bool) -> None:
+        self.path = os.fspath(path)
+        self.in_memory = self.path == MEMORY
+        self.lock = threading.RLock()
+        self._durable = durable
+        self._idle: list[Connection] = []
+        self._closed = False
+        if not self.in_memory:
+            _create(Path(self.path))
+        with self.translated():
+            self.writer = self._connect(readonly=False)
+            try:
+                _prepare(self.writer, self.path, schema, in_memory=self.in_memory)
+            except BaseException:
+                self.writer.close()
+                raise
+
+    def _connect(self, *, readonly: bool) -> Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_CACHED_STATEMENTS,
+        )
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+        if readonly:
+            connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection inside a read transaction: everything it reads is of one moment."""
+        if self.in_memory:
+            with self.lock:
+                self.check_open()
+                yield self.writer
+            return
+        self.check_open()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect(readonly=True)
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if self._closed or len(self._idle) >= _IDLE_READERS:
+                connection.close()
+            else:
+                self._idle.append(connection)
+
+    def poller(self) -> Poller:
+        """A way to ask cheaply whether anybody has committed."""
+        return Poller(None if self.in_memory else self._connect(readonly=True))
+
+    def check_open(self) -> None:
+        """Raise `StorageClosedError` after `close`."""
+        if self._closed:
+            raise StorageClosedError(f"{self.path} was closed; open a new storage")
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    def close(self) -> None:
+        """Close all connections. Calling it again does nothing."""
+        with self.lock:
+            if self._closed:
+                return
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+            # The last connection folds the write-ahead log into the file; data is safe without it.
+            with suppress(sqlite3.Error):
+                self.writer.close()
+
+
+class Poller:
+    """Asks SQLite for its data version, which moves with the commits of other connections.
+
+    A store in memory has no other connections.
+    """
+
+    def __init__(self, connection: Connection | None) -> None:
+        self._connection = connection
+
+    def version(self) -> int:
+        """A number that differs from the last one if another connection has committed."""
+        if self._connection is None:
+            return 0
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def translate(error: Exception, path: str) -> Exception:
+    """Our error for one of sqlite3's; any other error is returned as it is."""
+    if not isinstance(error, sqlite3.Error):
+        return error
+    text = str(error)
+    if isinstance(error, sqlite3.ProgrammingError) and "closed" in text:
+        return StorageClosedError(f"{path} was closed; open a new storage", path=path)
+    if "locked" in text or "busy" in text:
+        return FileBusyError(
+            f"another process has held the write lock of {path} for {BUSY_SECONDS:.0f} seconds; "
+            "find it (a program stopped in a debugger?) and let it finish",
+            path=path,
+        )
+    if "not a database" in text or "malformed" in text or "corrupt" in text:
+        return CorruptFileError(
+            f"{path} is damaged or no SQLite database ({text}); restore it from a backup, "
+            "or give the path of another file",
+            path=path,
+        )
+    if isinstance(error, (sqlite3.DataError, sqlite3.InterfaceError)) or "too big" in text:
+        return InvalidArgumentError(f"SQLite cannot hold a value: {text}")
+    return FileUnavailableError(
+        f"{path} cannot be used: {text}; check that its folder exists, that you may write there, "
+        "and that the disk has room",
+        path=path,
+    )
+
+
+def _create(path: Path) -> None:
+    """Make the file with mode 0600, so that nobody else reads it from its first moment on."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise FileUnavailableError(
+            f"{path} cannot be created: {error.strerror}; check that its folder exists and that "
+            "you may write there",
+            path=str(path),
+        ) from error
+
+
+def _prepare(connection: Connection, path: str, schema: Schema, *, in_memory: bool) -> None:
+    """Check that the file is ours, switch it to WAL and bring it to the present format."""
+    application, version = _identify(connection)
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application != APPLICATION_ID and (tables or version or application):
+        raise ForeignFileError(
+            f"{path} is a SQLite database of another program; give the path of another file",
+            path=path,
+        )
+    if version > FORMAT_VERSION:
+        raise NewerFormatError(
+            f"{path} has format {version} and this package knows up to {FORMAT_VERSION}; "
+            "upgrade it: pip install --upgrade mastra-convex",
+            path=path,
+            format=version,
+        )
+    if not in_memory:
+        _switch_to_wal(connection)
+    if version < FORMAT_VERSION:
+        migrate(connection, schema)
+
+
+def _identify(connection: Connection) -> tuple[int, int]:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    return application, connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def _switch_to_wal(connection: Connection) -> None:
+    """SQLite does not wait for its lock here, so processes that open a new file together must."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)

@@ -1,0 +1,244 @@
+"""What functions see of the database: a reader on a snapshot, and a writer that notes its changes.
+
+Both are `ctx.db`. Documents are plain dicts, to be treated as immutable; `_id` is the row's number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mastra_convex.engine.query import Doc, Query
+from mastra_convex.engine.ranges import ReadRange, sortable
+from mastra_convex.engine.schema import Schema, Table
+
+if TYPE_CHECKING:
+    from mastra_convex.engine.store import Connection
+
+BY_ID = "by_id"
+_TEXTS = {"TEXT", "JSON"}
+
+
+class Change(NamedTuple):
+    """One written document: before (None: inserted) and after (None: deleted).
+
+    Both None: many documents of the table, not told one by one.
+    """
+
+    table: Table
+    before: Doc | None
+    after: Doc | None
+
+
+class TableTotals(NamedTuple):
+    """How many documents a table holds, and the bytes of their values."""
+
+    documents: int
+    bytes: int
+
+
+Totals = dict[str, TableTotals]
+
+
+@lru_cache(maxsize=1024)
+def _get_sql(table: Table) -> str:
+    columns = ", ".join(f'"{column}"' for column in table.columns)
+    return f'SELECT {columns} FROM "{table.name}" WHERE _id = ?'
+
+
+@lru_cache(maxsize=1024)
+def _insert_sql(table: Table) -> str:
+    columns = ", ".join(f'"{column}"' for column in table.fields)
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(table.fields))})'
+
+
+@lru_cache(maxsize=4096)
+def _update_sql(table: Table, fields: tuple[str, ...]) -> str:
+    assignments = ", ".join(f'"{field}" = ?' for field in fields)
+    return f'UPDATE "{table.name}" SET {assignments} WHERE _id = ?'
+
+
+def _size(values: Sequence[Any]) -> int:
+    """Bytes of stored values: UTF-8 for text, 8 for a number, 0 for what is missing."""
+    total = 0
+    for value in values:
+        if type(value) is str:
+            total += len(value) if value.isascii() else len(value.encode())
+        elif value is not None:
+            total += 8
+    return total
+
+
+class Reader:
+    """Reads on one snapshot. With `reads`, notes the index ranges that it has looked at."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        schema: Schema,
+        totals: Callable[[], Totals],
+        reads: list[ReadRange] | None = None,
+    ) -> None:
+        self._execute = connection.execute
+        self._tables = schema.tables
+        self._all_totals = totals
+        self.reads = reads
+
+    def query(self, table: str) -> Query:
+        """A query on `table`; go on with `with_index`."""
+        return Query(self, self._tables[table])
+
+    def get(self, table: str, document_id: int) -> Doc | None:
+        """The document with this `_id`, or None."""
+        found, _ = self.select(self._tables[table], _get_sql(self._tables[table]), [document_id])
+        if self.reads is not None:
+            bound = (sortable([document_id]), True)
+            self.reads.append(ReadRange(table, BY_ID, bound[0], bound, bound))
+        return found[0] if found else None
+
+    def totals(self, table: str) -> TableTotals:
+        """Documents and bytes of a table: kept with each commit, not counted."""
+        if self.reads is not None:
+            self.reads.append(ReadRange(table, BY_ID, (), ((), True), ((), True)))
+        return self._all_totals().get(table, TableTotals(0, 0))
+
+    def select(
+        self,
+        table: Table,
+        sql: str,
+        parameters: Sequence[Any],
+        max_bytes: int | None = None,
+    ) -> tuple[list[Doc], bool]:
+        """The documents that a compiled statement finds, and whether `max_bytes` cut them short."""
+        rows = self._execute(sql, parameters)
+        if max_bytes is None:
+            return [table.document_of(row) for row in rows.fetchall()], False
+        found, size = [], 0
+        for row in rows:
+            found.append(table.document_of(row))
+            for position in table.bulky:
+                text = row[position]
+                if text is not None:
+                    size += len(text)
+            if size >= max_bytes:
+                rows.close()
+                return found, True
+        return found, False
+
+
+class Writer(Reader):
+    """Reads and writes inside the write transaction; `changes` is what one mutation wrote."""
+
+    def __init__(
+        self, connection: Connection, schema: Schema, totals: Totals, *, strict: bool
+    ) -> None:
+        super().__init__(connection, schema, lambda: totals)
+        self.changes: list[Change] = []
+        self.grown: dict[str, tuple[int, int]] = {}
+        self._strict = strict
+        # What this mutation has read or written, so that a patch need not read it again.
+        self._known: dict[tuple[str, int], Doc] = {}
+
+    def select(
+        self,
+        table: Table,
+        sql: str,
+        parameters: Sequence[Any],
+        max_bytes: int | None = None,
+    ) -> tuple[list[Doc], bool]:
+        """As the reader's, remembering what was found."""
+        found, cut = super().select(table, sql, parameters, max_bytes)
+        for document in found:
+            self._known[table.name, document["_id"]] = document
+        return found, cut
+
+    def totals(self, table: str) -> TableTotals:
+        """As the reader's, with what this mutation has added."""
+        documents, size = super().totals(table)
+        more_documents, more_bytes = self.grown.get(table, (0, 0))
+        return TableTotals(documents + more_documents, size + more_bytes)
+
+    def insert(self, table: str, document: Doc) -> int:
+        """Add a document; returns its `_id`. None as a value is a missing field."""
+        target = self._tables[table]
+        document = {name: value for name, value in document.items() if value is not None}
+        if self._strict:
+            target.document.validate(document, table)
+        values = [document.get(name) for name in target.fields]
+        if target.writers:
+            values = [target.value_of(n, x) for n, x in zip(target.fields, values)]
+        document_id = self._execute(_insert_sql(target), values).lastrowid
+        assert document_id is not None
+        self._note(target, None, {"_id": document_id, **document}, 1, _size(values))
+        return document_id
+
+    def patch(self, table: str, document_id: int, fields: Doc) -> None:
+        """Set `fields`; None removes one. Fields that stay equal are not written."""
+        target, before = self._tables[table], self._current(table, document_id)
+        fields = {name: x for name, x in fields.items() if before.get(name) != x}
+        if not fields:
+            return
+        after = {name: x for name, x in (before | fields).items() if x is not None}
+        if self._strict:
+            target.document.validate({k: x for k, x in after.items() if k != "_id"}, table)
+        old = [target.value_of(name, before.get(name)) for name in fields]
+        new = [target.value_of(name, x) for name, x in fields.items()]
+        self._execute(_update_sql(target, tuple(fields)), [*new, document_id])
+        self._note(target, before, after, 0, _size(new) - _size(old))
+
+    def replace(self, table: str, document_id: int, document: Doc) -> None:
+        """Make this the whole document; fields that it lacks are removed."""
+        missing = dict.fromkeys(self._tables[table].fields)
+        self.patch(table, document_id, missing | document)
+
+    def delete(self, table: str, document_id: int) -> None:
+        """Remove the document. Raises `ValueError` if there is none."""
+        target, before = self._tables[table], self._current(table, document_id)
+        self._execute(f'DELETE FROM "{table}" WHERE _id = ?', [document_id])
+        size = _size([target.value_of(name, before.get(name)) for name in target.fields])
+        self._note(target, before, None, -1, -size)
+
+    def delete_range(self, query: Query) -> None:
+        """Remove every document in the range of a query, in one statement.
+
+        Its log entry names the table alone, so that every live query of the table runs again.
+        """
+        table, where, parameters = query.compiled_range()
+        names = [f'"{name}"' for name in table.fields]
+        sizes = [
+            f"length(CAST({name} AS BLOB))" if kind in _TEXTS else f"({name} IS NOT NULL) * 8"
+            for name, kind in zip(names, table.column_types.values())
+        ]
+        summed = " + ".join(f"ifnull({size}, 0)" for size in sizes)
+        count, size = self._execute(
+            f'SELECT count(*), ifnull(sum({summed}), 0) FROM "{table.name}"{where}', parameters
+        ).fetchone()
+        if count:
+            self._execute(f'DELETE FROM "{table.name}"{where}', parameters)
+            self._known.clear()
+            self._grow(Change(table, None, None), -count, -size)
+
+    def _current(self, table: str, document_id: int) -> Doc:
+        document = self._known.get((table, document_id)) or self.get(table, document_id)
+        if document is None:
+            raise ValueError(f"there is no document {document_id} in {table!r}")
+        return document
+
+    def _note(
+        self, table: Table, before: Doc | None, after: Doc | None, documents: int, size: int
+    ) -> None:
+        document = after or before
+        assert document is not None
+        key = (table.name, document["_id"])
+        if after is None:
+            self._known.pop(key, None)
+        else:
+            self._known[key] = after
+        self._grow(Change(table, before, after), documents, size)
+
+    def _grow(self, change: Change, documents: int, size: int) -> None:
+        self.changes.append(change)
+        name = change.table.name
+        had = self.grown.get(name, (0, 0))
+        self.grown[name] = (had[0] + documents, had[1] + size)

@@ -1,0 +1,19 @@
+"""The functions: what a deployment has in `convex/`, in Python, file by file and name by name."""
+
+from __future__ import annotations
+
+from mastra_convex.engine.registry import Registry
+from mastra_convex.functions import (
+    evals,
+    messages,
+    resources,
+    system,
+    threads,
+    traces,
+    workflow_runs,
+)
+from mastra_convex.functions.schema import schema
+
+registry = Registry([threads, messages, resources, traces, evals, workflow_runs, system])
+
+__all__ = ["registry", "schema"]

@@ -1,0 +1,1 @@
+"""Helpers shared by the functions; nothing here is registered."""

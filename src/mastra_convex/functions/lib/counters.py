@@ -1,0 +1,80 @@
+"""Totals of lists, kept in the transaction that changes them.
+
+A counted index has one counter for each combination of its leading values (all its fields but the
+last, which is a time). A list by those values reads its total from there.
+"""
+
+from __future__ import annotations
+
+from mastra_convex.engine.context import MutationCtx
+from mastra_convex.functions.lib.access import Ctx, Doc
+from mastra_convex.functions.schema import schema
+
+_COUNTED = {
+    "threads": ("by_resource_created",),
+    "traces": ("by_thread", "by_run", "by_scope", "by_name"),
+    "evals": ("by_agent", "by_agent_type", "by_type", "by_thread"),
+    "workflowRuns": ("by_workflow", "by_workflow_status", "by_resource", "by_status"),
+}
+_LEADING = {
+    table: {index: schema.tables[table].indexes[index].fields[:-1] for index in indexes}
+    for table, indexes in _COUNTED.items()
+}
+
+Values = tuple[str, ...]
+
+
+def total(ctx: Ctx, table: str, index: str, values: Values) -> float | None:
+    """How many documents the index has under `values`; None if that is not counted."""
+    if not values:
+        return ctx.db.totals(table).documents
+    if index not in _LEADING.get(table, {}):
+        return None
+    counter = _find(ctx, table, index, values)
+    return counter["count"] if counter else 0
+
+
+def changed(ctx: MutationCtx, table: str, before: Doc | None, after: Doc | None) -> None:
+    """Count a document that was inserted (no `before`), changed, or deleted (no `after`)."""
+    for index, fields in _LEADING.get(table, {}).items():
+        old = _values(before, fields)
+        new = _values(after, fields)
+        if old != new:
+            if old is not None:
+                _add(ctx, table, index, old, -1)
+            if new is not None:
+                _add(ctx, table, index, new, 1)
+
+
+def reset(ctx: MutationCtx, table: str) -> None:
+    """Forget all counters of a table that was cleared."""
+    ctx.db.delete_range(ctx.db.query("counters").with_index("by_key", lambda q: q.eq("table", table)))
+
+
+def _values(document: Doc | None, fields: Values) -> Values | None:
+    if document is None or any(document.get(field) is None for field in fields):
+        return None
+    return tuple(document[field] for field in fields)
+
+
+def _find(ctx: Ctx, table: str, index: str, values: Values) -> Doc | None:
+    first, second = (*values, None)[:2]
+    return (
+        ctx.db.query("counters")
+        .with_index(
+            "by_key",
+            lambda q: q.eq("table", table).eq("index", index).eq("first", first).eq("second", second),
+        )
+        .unique()
+    )
+
+
+def _add(ctx: MutationCtx, table: str, index: str, values: Values, delta: int) -> None:
+    counter = _find(ctx, table, index, values)
+    if counter is None:
+        fields = dict(zip(("first", "second"), values))
+        ctx.db.insert("counters", {"table": table, "index": index, **fields, "count": delta})
+    elif counter["count"] + delta == 0:
+        ctx.db.delete("counters", counter["_id"])
+    else:
+        ctx.db.patch("counters", counter["_id"], {"count": counter["count"] + delta})

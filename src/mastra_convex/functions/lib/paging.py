@@ -1,0 +1,55 @@
+"""Pages: one index, one range of time, bounded in records and in bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mastra_convex.engine.query import RangeBuilder
+from mastra_convex.errors import InvalidArgumentError
+from mastra_convex.functions.lib import counters
+from mastra_convex.functions.lib.access import Args, Ctx
+from mastra_convex.functions.lib.records import public
+from mastra_convex.functions.schema import schema
+
+MAX_PAGE = 500
+# A page is cut when its documents reach this size, so that it fits what a transaction may read
+# (16 MiB on Convex) and what a WebSocket frame may carry.
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+
+EMPTY: dict[str, Any] = {"page": [], "cursor": None, "total": 0}
+
+
+def page_of(ctx: Ctx, table: str, index: str, values: tuple[str, ...], args: Args) -> dict[str, Any]:
+    """One page of `table`: documents whose leading index fields are `values`, in order of the last.
+
+    `args` are `list_args`. The total is given when it was asked for, is kept, and no time range
+    narrows the list. Raises `InvalidArgumentError` for a limit outside 1..500.
+    """
+    limit = args["limit"]
+    if not 1 <= limit <= MAX_PAGE or limit != int(limit):
+        raise InvalidArgumentError(f"limit must be a whole number from 1 to {MAX_PAGE}, not {limit}")
+    fields = schema.tables[table].indexes[index].fields
+    time = fields[len(values)]
+    low, high = args.get("from"), args.get("to")
+
+    def inside(q: RangeBuilder) -> RangeBuilder:
+        for field, value in zip(fields, values):
+            q.eq(field, value)
+        if low is not None:
+            q.gte(time, low)
+        if high is not None:
+            q.lte(time, high)
+        return q
+
+    found = (
+        ctx.db.query(table)
+        .with_index(index, inside)
+        .order(args["order"])
+        .paginate(args.get("cursor"), int(limit), MAX_PAGE_BYTES)
+    )
+    page: dict[str, Any] = {"page": [public(d) for d in found.page], "cursor": found.cursor}
+    if args.get("withTotal") and low is None and high is None:
+        total = counters.total(ctx, table, index, values)
+        if total is not None:
+            page["total"] = total
+    return page

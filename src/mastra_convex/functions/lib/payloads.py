@@ -1,0 +1,24 @@
+"""Merging payloads inside the transaction that needs it; elsewhere they stay closed text."""
+
+from __future__ import annotations
+
+from mastra_convex.values.payload import decode_payload, encode_payload
+
+
+def merge(before: str | None, update: str) -> str:
+    """`update` laid over `before`, member by member at the top; anything but two maps is replaced."""
+    old, new = decode_payload(before or "{}"), decode_payload(update)
+    if isinstance(old, dict) and isinstance(new, dict):
+        return encode_payload({**old, **new})
+    return update
+
+
+def merge_content(before: str, update: str) -> str:
+    """As `merge`, for a message's content: its `metadata`, if both have one, is merged too."""
+    old, new = decode_payload(before), decode_payload(update)
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return update
+    merged = {**old, **new}
+    if isinstance(old.get("metadata"), dict) and isinstance(new.get("metadata"), dict):
+        merged["metadata"] = {**old["metadata"], **new["metadata"]}
+    return encode_payload(merged)

@@ -1,0 +1,88 @@
+"""Tables and indexes, each index with its purpose.
+
+`extra` is JSON text of the fields that we do not know: they survive a round trip.
+Times are milliseconds since the epoch. Every index ends, unseen, in the order of insertion.
+"""
+
+from __future__ import annotations
+
+from mastra_convex.engine.schema import define_schema, define_table
+from mastra_convex.functions.validators import (
+    eval_fields,
+    message_fields,
+    resource_fields,
+    thread_fields,
+    trace_fields,
+    workflow_run_fields,
+)
+from mastra_convex.values.validators import v
+
+schema = define_schema(
+    {
+        "threads": define_table(
+            {
+                **thread_fields,
+                # Both change with the thread's messages, in their transaction.
+                "messageCount": v.number(),
+                "lastSeq": v.number(),
+            }
+        )
+        # get, save, update
+        .index("by_key", ["id"])
+        # lists of one owner
+        .index("by_resource_created", ["resourceId", "createdAt"])
+        .index("by_resource_updated", ["resourceId", "updatedAt"])
+        # lists of everything
+        .index("by_created", ["createdAt"])
+        .index("by_updated", ["updatedAt"]),
+        "messages": define_table(message_fields)
+        # get, save, update
+        .index("by_key", ["id"])
+        # a thread's messages in Mastra's order; date ranges
+        .index("by_thread_created", ["threadId", "createdAt", "seq"]),
+        "resources": define_table(resource_fields)
+        # get, save, update
+        .index("by_key", ["id"]),
+        "traces": define_table(trace_fields)
+        # get, save
+        .index("by_key", ["id"])
+        # lists by one criterion, in time
+        .index("by_timestamp", ["timestamp"])
+        .index("by_thread", ["threadId", "timestamp"])
+        .index("by_run", ["runId", "timestamp"])
+        .index("by_scope", ["scope", "timestamp"])
+        # names that begin with a text
+        .index("by_name", ["name", "timestamp"]),
+        "evals": define_table(eval_fields)
+        # get, save
+        .index("by_key", ["id"])
+        # lists by one criterion, in time
+        .index("by_created", ["createdAt"])
+        .index("by_agent", ["agentName", "createdAt"])
+        .index("by_agent_type", ["agentName", "type", "createdAt"])
+        .index("by_type", ["type", "createdAt"])
+        .index("by_thread", ["threadId", "createdAt"]),
+        "workflowRuns": define_table(workflow_run_fields)
+        # get, save: the workflow's name and the run's id together
+        .index("by_key", ["workflowName", "id"])
+        # get without the workflow's name: the newest run of that id
+        .index("by_run", ["id", "createdAt"])
+        # lists by one criterion, in time
+        .index("by_created", ["createdAt"])
+        .index("by_workflow", ["workflowName", "createdAt"])
+        .index("by_workflow_status", ["workflowName", "stateType", "createdAt"])
+        .index("by_resource", ["resourceId", "createdAt"])
+        .index("by_status", ["stateType", "createdAt"]),
+        # How many documents an index has under its leading values: totals of lists are read, not
+        # counted (lib/counters.py).
+        "counters": define_table(
+            {
+                "table": v.string(),
+                "index": v.string(),
+                "first": v.string(),
+                "second": v.optional(v.string()),
+                "count": v.number(),
+            }
+        ).index("by_key", ["table", "index", "first", "second"]),
+    }
+)

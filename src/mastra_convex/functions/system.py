@@ -1,0 +1,56 @@
+"""System: what is in the store, and clearing it."""
+
+from __future__ import annotations
+
+from mastra_convex.engine.context import MutationCtx, QueryCtx
+from mastra_convex.engine.migrations import FORMAT_VERSION
+from mastra_convex.functions.lib import counters
+from mastra_convex.functions.lib.access import Args, Doc, require_service, storage_mutation, storage_query
+from mastra_convex.values.validators import v
+
+TABLES = ("threads", "messages", "resources", "traces", "evals", "workflowRuns")
+
+_table = v.union(*(v.literal(name) for name in TABLES))
+_STEP = 500
+
+
+@storage_query(args={}, returns=v.number())
+def version(_ctx: QueryCtx, _args: Args) -> int:
+    """The format of what is stored."""
+    return FORMAT_VERSION
+
+
+@storage_query(
+    args={},
+    returns=v.array(v.object({"table": _table, "records": v.number(), "bytes": v.number()})),
+)
+def statistics(ctx: QueryCtx, _args: Args) -> list[Doc]:
+    """Records, and bytes of their values, per table."""
+    require_service(ctx, "reading statistics")
+    totals = [(name, ctx.db.totals(name)) for name in TABLES]
+    return [{"table": name, "records": t.documents, "bytes": t.bytes} for name, t in totals]
+
+
+@storage_mutation(args={"table": _table}, returns=v.null())
+def clear(ctx: MutationCtx, args: Args) -> None:
+    """Delete every record of a table. Threads take their messages along."""
+    require_service(ctx, "clearing a table")
+    table = args["table"]
+    ctx.db.delete_range(ctx.db.query(table).with_index("by_key"))
+    counters.reset(ctx, table)
+    if table == "threads":
+        ctx.db.delete_range(ctx.db.query("messages").with_index("by_key"))
+    elif table == "messages":
+        _forget_messages(ctx)
+
+
+def _forget_messages(ctx: MutationCtx) -> None:
+    """Set the message count of every thread to zero."""
+    cursor: str | None = None
+    while True:
+        threads = ctx.db.query("threads").with_index("by_key").paginate(cursor, _STEP)
+        for thread in threads.page:
+            ctx.db.patch("threads", thread["_id"], {"messageCount": 0})
+        cursor = threads.cursor
+        if cursor is None:
+            return

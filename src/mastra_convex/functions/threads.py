@@ -1,0 +1,90 @@
+"""Threads: a conversation, its owner and its metadata."""
+
+from __future__ import annotations
+
+from mastra_convex.engine.context import MutationCtx, QueryCtx
+from mastra_convex.errors import ConflictError, NotFoundError
+from mastra_convex.functions.lib.access import Args, Doc, owns, principal_of, storage_mutation, storage_query
+from mastra_convex.functions.lib.paging import page_of
+from mastra_convex.functions.lib.payloads import merge
+from mastra_convex.functions.lib.records import by_key, later, patch, public, remove as remove_document, save as save_record
+from mastra_convex.functions.validators import list_args, page, payload, record, saved, thread_fields
+from mastra_convex.values.validators import v
+
+
+@storage_query(args={"id": v.string()}, returns=v.union(record(thread_fields), v.null()))
+def get(ctx: QueryCtx, args: Args) -> Doc | None:
+    """The thread, or null."""
+    thread = by_key(ctx, "threads", args["id"])
+    return public(thread) if thread and owns(ctx, thread["resourceId"]) else None
+
+
+@storage_query(
+    args={
+        "resourceId": v.optional(v.string()),
+        "orderBy": v.union(v.literal("createdAt"), v.literal("updatedAt")),
+        **list_args,
+    },
+    returns=page(thread_fields),
+)
+def list_(ctx: QueryCtx, args: Args) -> Doc:
+    """A page of the threads of one resource, or of all."""
+    principal = principal_of(ctx)
+    resource_id = args.get("resourceId") if principal.is_service else principal.resource_id
+    if not owns(ctx, args.get("resourceId", resource_id)):
+        return {"page": [], "cursor": None, "total": 0}
+    updated = args["orderBy"] == "updatedAt"
+    if resource_id is None:
+        return page_of(ctx, "threads", "by_updated" if updated else "by_created", (), args)
+    index = "by_resource_updated" if updated else "by_resource_created"
+    return page_of(ctx, "threads", index, (resource_id,), args)
+
+
+@storage_mutation(args={"thread": saved(thread_fields)}, returns=record(thread_fields))
+def save(ctx: MutationCtx, args: Args) -> Doc:
+    """Save a thread by its id, replacing what was saved before; its messages stay."""
+    thread = args["thread"]
+    before = by_key(ctx, "threads", thread["id"])
+    if not owns(ctx, thread["resourceId"]) or (before and not owns(ctx, before["resourceId"])):
+        raise ConflictError(
+            f"thread {thread['id']!r} cannot be saved for resource {thread['resourceId']!r} with "
+            "this token; use the resource's own id and a new thread id",
+            table="threads",
+            id=thread["id"],
+        )
+    if before is None:
+        created = thread.get("createdAt", ctx.now)
+        thread = {"createdAt": created, "updatedAt": created, "messageCount": 0, "lastSeq": 0, **thread}
+    return public(save_record(ctx, "threads", before, thread))
+
+
+@storage_mutation(
+    args={"id": v.string(), "title": v.optional(v.string()), "metadata": v.optional(payload())},
+    returns=record(thread_fields),
+)
+def update(ctx: MutationCtx, args: Args) -> Doc:
+    """Change title and metadata; metadata is laid over the old, member by member."""
+    thread = by_key(ctx, "threads", args["id"])
+    if thread is None or not owns(ctx, thread["resourceId"]):
+        raise NotFoundError(
+            f"there is no thread {args['id']!r}; save it first", table="threads", id=args["id"]
+        )
+    fields: Doc = {"updatedAt": later(ctx, thread)}
+    if "title" in args:
+        fields["title"] = args["title"]
+    if "metadata" in args:
+        fields["metadata"] = merge(thread.get("metadata"), args["metadata"])
+    return public(patch(ctx, "threads", thread, fields))
+
+
+@storage_mutation(args={"id": v.string()}, returns=v.null())
+def remove(ctx: MutationCtx, args: Args) -> None:
+    """Delete a thread with its messages. A missing one is fine."""
+    thread = by_key(ctx, "threads", args["id"])
+    if thread is not None and owns(ctx, thread["resourceId"]):
+        ctx.db.delete_range(
+            ctx.db.query("messages").with_index(
+                "by_thread_created", lambda q: q.eq("threadId", args["id"])
+            )
+        )
+        remove_document(ctx, "threads", thread)

@@ -1,0 +1,82 @@
+"""Traces: what a run did, in spans. Both of Mastra's older shapes: a trace with its spans inside,
+and the row of a single span."""
+
+from __future__ import annotations
+
+from mastra_convex.engine.context import MutationCtx, QueryCtx
+from mastra_convex.functions.lib.access import Args, Doc, require_service, storage_mutation, storage_query
+from mastra_convex.functions.lib.paging import EMPTY, MAX_PAGE, page_of
+from mastra_convex.functions.lib.records import by_key, public, thread_visible
+from mastra_convex.functions.lib.records import save as save_record
+from mastra_convex.functions.validators import list_args, page, record, saved, trace_fields
+from mastra_convex.values.validators import v
+
+_CRITERIA = (
+    ("threadId", "by_thread"),
+    ("runId", "by_run"),
+    ("scope", "by_scope"),
+    ("name", "by_name"),
+)
+
+
+@storage_query(args={"id": v.string()}, returns=v.union(record(trace_fields), v.null()))
+def get(ctx: QueryCtx, args: Args) -> Doc | None:
+    """The trace, or null."""
+    trace = by_key(ctx, "traces", args["id"])
+    return public(trace) if trace and thread_visible(ctx, trace.get("threadId")) else None
+
+
+@storage_query(
+    args={
+        "threadId": v.optional(v.string()),
+        "runId": v.optional(v.string()),
+        "scope": v.optional(v.string()),
+        "name": v.optional(v.string()),
+        **list_args,
+    },
+    returns=page(trace_fields),
+)
+def list_(ctx: QueryCtx, args: Args) -> Doc:
+    """A page of traces by `timestamp`: of one thread, else one run, scope or name, else all."""
+    if not thread_visible(ctx, args.get("threadId")):
+        return EMPTY
+    for field, index in _CRITERIA:
+        if field in args:
+            return page_of(ctx, "traces", index, (args[field],), args)
+    return page_of(ctx, "traces", "by_timestamp", (), args)
+
+
+@storage_query(
+    args={"prefix": v.string(), "after": v.optional(v.string()), "limit": v.number()},
+    returns=v.array(v.string()),
+)
+def list_names(ctx: QueryCtx, args: Args) -> list[str]:
+    """The next names of traces that begin with `prefix`, each once, in order, after `after`.
+
+    Each costs one look into the index, however many traces have it.
+    """
+    require_service(ctx, "listing the names of traces")
+    names: list[str] = []
+    after = args.get("after")
+    while len(names) < min(args["limit"], MAX_PAGE):
+        following = ctx.db.query("traces").with_index(
+            "by_name",
+            lambda q: q.gte("name", args["prefix"]) if after is None else q.gt("name", after),
+        )
+        trace = following.first()
+        if trace is None or not trace["name"].startswith(args["prefix"]):
+            break
+        after = trace["name"]
+        names.append(after)
+    return names
+
+
+@storage_mutation(args={"trace": saved(trace_fields)}, returns=record(trace_fields))
+def save(ctx: MutationCtx, args: Args) -> Doc:
+    """Save a trace by its id, replacing what was saved before."""
+    require_service(ctx, "saving a trace")
+    trace = args["trace"]
+    before = by_key(ctx, "traces", trace["id"])
+    if "timestamp" not in trace:
+        trace = {**trace, "timestamp": before["timestamp"] if before else trace.get("createdAt", ctx.now)}
+    return public(save_record(ctx, "traces", before, trace))

@@ -1,0 +1,146 @@
+"""Public shapes: what functions take and return, shared with the schema.
+
+A payload is JSON text here (see `values/payload.py`); a time is milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mastra_convex.values.validators import Validator, v
+
+payload = v.string
+time = v.number
+
+Fields = dict[str, Validator]
+
+thread_fields: Fields = {
+    "id": v.string(),
+    "resourceId": v.string(),
+    "title": v.optional(v.string()),
+    "metadata": v.optional(payload()),
+    "createdAt": time(),
+    "updatedAt": time(),
+    "extra": v.optional(payload()),
+}
+
+message_fields: Fields = {
+    "id": v.string(),
+    "threadId": v.string(),
+    "resourceId": v.optional(v.string()),
+    "role": v.string(),
+    "type": v.optional(v.string()),
+    "content": payload(),
+    "createdAt": time(),
+    "seq": v.number(),
+    "extra": v.optional(payload()),
+}
+
+resource_fields: Fields = {
+    "id": v.string(),
+    "workingMemory": v.optional(payload()),
+    "metadata": v.optional(payload()),
+    "createdAt": time(),
+    "updatedAt": time(),
+    "extra": v.optional(payload()),
+}
+
+trace_fields: Fields = {
+    "id": v.string(),
+    "threadId": v.optional(v.string()),
+    "transportId": v.optional(v.string()),
+    "runId": v.optional(v.string()),
+    "rootRunId": v.optional(v.string()),
+    "timestamp": time(),
+    "spans": v.optional(payload()),
+    "spanDurations": v.optional(payload()),
+    "properties": v.optional(payload()),
+    # The row of a single span, as Mastra had it before its observability domain.
+    "traceId": v.optional(v.string()),
+    "parentSpanId": v.optional(v.string()),
+    "name": v.optional(v.string()),
+    "scope": v.optional(v.string()),
+    "kind": v.optional(v.number()),
+    "attributes": v.optional(payload()),
+    "status": v.optional(payload()),
+    "events": v.optional(payload()),
+    "links": v.optional(payload()),
+    "other": v.optional(payload()),
+    "startTime": v.optional(v.number()),
+    "endTime": v.optional(v.number()),
+    "createdAt": time(),
+    "extra": v.optional(payload()),
+}
+
+eval_fields: Fields = {
+    "id": v.string(),
+    "threadId": v.optional(v.string()),
+    "agentName": v.string(),
+    "type": v.union(v.literal("test"), v.literal("live")),
+    "metadata": v.optional(payload()),
+    "data": v.optional(payload()),
+    # The row of an evaluation, as Mastra had it before its scores domain.
+    "input": v.optional(v.string()),
+    "output": v.optional(v.string()),
+    "result": v.optional(payload()),
+    "metricName": v.optional(v.string()),
+    "instructions": v.optional(v.string()),
+    "testInfo": v.optional(payload()),
+    "globalRunId": v.optional(v.string()),
+    "runId": v.optional(v.string()),
+    "createdAt": time(),
+    "extra": v.optional(payload()),
+}
+
+workflow_run_fields: Fields = {
+    "id": v.string(),
+    "workflowName": v.string(),
+    "resourceId": v.optional(v.string()),
+    "stateType": v.optional(v.string()),
+    "state": v.optional(payload()),
+    "error": v.optional(payload()),
+    "createdAt": time(),
+    "updatedAt": time(),
+    "extra": v.optional(payload()),
+}
+
+# The store sets these when the caller does not.
+_SET_BY_STORE = ("createdAt", "updatedAt", "timestamp", "seq")
+
+
+def record(fields: Mapping[str, Validator]) -> Validator:
+    """What a get or a list returns."""
+    return v.object(fields)
+
+
+def saved(fields: Mapping[str, Validator]) -> Validator:
+    """What a save takes: the record, with what the store sets left out or given."""
+    return v.object(
+        {
+            name: v.optional(field) if name in _SET_BY_STORE and not field.optional else field
+            for name, field in fields.items()
+            if name != "seq"
+        }
+    )
+
+
+def page(fields: Mapping[str, Validator]) -> Validator:
+    """What a list returns: records, the cursor after them (null at the end), the total if asked."""
+    return v.object(
+        {
+            "page": v.array(record(fields)),
+            "cursor": v.union(v.string(), v.null()),
+            "total": v.optional(v.number()),
+        }
+    )
+
+
+# Arguments that every list has. `from` and `to` bound the list's time field, both inclusive.
+list_args: Fields = {
+    "from": v.optional(time()),
+    "to": v.optional(time()),
+    "order": v.union(v.literal("asc"), v.literal("desc")),
+    "cursor": v.optional(v.string()),
+    "limit": v.number(),
+    "withTotal": v.optional(v.boolean()),
+}

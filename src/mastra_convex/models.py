@@ -1,0 +1,269 @@
+"""The records: what agents leave behind, under Mastra's names in snake_case.
+
+Each model takes and gives Mastra's camelCase mapping as well: `Thread.encode(mapping)`,
+`thread.to_dict()`. Attributes that were not saved are None.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mastra_convex.errors import InvalidArgumentError
+from mastra_convex.record import Record, count, instant, number, payload, text
+from mastra_convex.values.payload import encode_payload
+
+# What an early package kept in `type` is `role` today (interface, section 7).
+_ROLES = frozenset({"user", "assistant", "system", "signal", "tool"})
+
+__all__ = [
+    "Eval",
+    "EvalPage",
+    "Message",
+    "MessagePage",
+    "Record",
+    "Resource",
+    "TableStatistics",
+    "Thread",
+    "ThreadPage",
+    "Trace",
+    "TracePage",
+    "WorkflowRun",
+    "WorkflowRunPage",
+]
+
+
+class Thread(Record):
+    """A conversation of one resource (interface, section 2.1)."""
+
+    noun = "thread"
+
+    id: str = text()
+    resource_id: str = text()
+    title: str | None = text(None)
+    metadata: dict[str, Any] | None = payload(None)
+    created_at: datetime = instant(None)
+    updated_at: datetime = instant(None)
+
+
+class Message(Record):
+    """One message of a thread (interface, section 2.2).
+
+    `content` is what was saved: Mastra's content format 2, or plain text. `seq` numbers the
+    messages of a thread in the order of saving; the store gives it.
+    """
+
+    noun = "message"
+
+    id: str = text()
+    thread_id: str = text()
+    resource_id: str | None = text(None)
+    role: str = text()
+    type: str | None = text(None)
+    content: Any = payload()
+    created_at: datetime = instant(None)
+    seq: int | None = count(None)
+
+    @classmethod
+    def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Take the role from `type` where there is no `role`, and leave `seq` to the store."""
+        if "seq" in given:
+            given = {name: value for name, value in given.items() if name != "seq"}
+        if given.get("role") is None and given.get("type") in _ROLES:
+            return {**given, "role": given["type"]}
+        return given
+
+
+class Resource(Record):
+    """A user or another owner of threads (interface, section 2.3); `id` is the resource id."""
+
+    noun = "resource"
+
+    id: str = text()
+    working_memory: str | None = payload(None)
+    metadata: dict[str, Any] | None = payload(None)
+    created_at: datetime = instant(None)
+    updated_at: datetime = instant(None)
+
+
+class Trace(Record):
+    """What a run did: a trace with its spans inside, or the row of one span (interface, 7 and 8)."""
+
+    noun = "trace"
+
+    id: str = text()
+    thread_id: str | None = text(None)
+    transport_id: str | None = text(None)
+    run_id: str | None = text(None)
+    root_run_id: str | None = text(None)
+    timestamp: datetime = instant(None)
+    spans: list[Any] | None = payload(None)
+    span_durations: dict[str, Any] | None = payload(None)
+    properties: dict[str, Any] | None = payload(None)
+    trace_id: str | None = text(None)
+    parent_span_id: str | None = text(None)
+    name: str | None = text(None)
+    scope: str | None = text(None)
+    kind: float | None = number(None)
+    attributes: Any = payload(None)
+    status: Any = payload(None)
+    events: Any = payload(None)
+    links: Any = payload(None)
+    other: Any = payload(None)
+    start_time: float | None = number(None)
+    end_time: float | None = number(None)
+    created_at: datetime = instant(None)
+
+
+class Eval(Record):
+    """How well an agent did (interface, 7 and 8): `type` is "test" or "live".
+
+    A row in Mastra's older shape has no id and no type: it gets the type that its `testInfo`
+    tells, and an id made of its content, so that saving it again is saving the same.
+    """
+
+    noun = "eval"
+
+    id: str = text()
+    thread_id: str | None = text(None)
+    agent_name: str = text()
+    type: str = text()
+    metadata: dict[str, Any] | None = payload(None)
+    data: Any = payload(None)
+    input: str | None = text(None)
+    output: str | None = text(None)
+    result: Any = payload(None)
+    metric_name: str | None = text(None)
+    instructions: str | None = text(None)
+    test_info: Any = payload(None)
+    global_run_id: str | None = text(None)
+    run_id: str | None = text(None)
+    created_at: datetime = instant(None)
+
+    @classmethod
+    def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Complete a row of the older shape, which is told by its metric."""
+        if given.get("metricName") is None and given.get("metric_name") is None:
+            return given
+        adapted = dict(given)
+        if adapted.get("type") is None:
+            info = given.get("testInfo") or given.get("test_info")
+            tested = isinstance(info, Mapping) and (info.get("testPath") or info.get("test_path"))
+            adapted["type"] = "test" if tested else "live"
+        if adapted.get("id") is None:
+            known = {f.wire_name: f.name for f in cls.fields}
+            row = {known.get(name, name): str(value) for name, value in given.items()}
+            content = encode_payload(sorted(row.items()), "eval")
+            adapted["id"] = "eval-" + hashlib.sha256(content.encode()).hexdigest()[:32]
+        return adapted
+
+
+class WorkflowRun(Record):
+    """The state of a run of a workflow (interface, 4.1 and 7).
+
+    `state` is Mastra's snapshot and `state_type` its status; `run_id`, `snapshot` and `status` are
+    their names there, and a mapping may use either.
+    """
+
+    noun = "workflow run"
+
+    id: str = text()
+    workflow_name: str = text()
+    resource_id: str | None = text(None)
+    state_type: str | None = text(None)
+    state: Any = payload(None)
+    error: Any = payload(None)
+    created_at: datetime = instant(None)
+    updated_at: datetime = instant(None)
+
+    @property
+    def run_id(self) -> str:
+        """Mastra's name for `id`."""
+        return self.id
+
+    @property
+    def snapshot(self) -> Any:
+        """Mastra's name for `state`."""
+        return self.state
+
+    @property
+    def status(self) -> str | None:
+        """Mastra's name for `state_type`."""
+        return self.state_type
+
+    @classmethod
+    def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Take Mastra's names, and the status inside a snapshot."""
+        adapted = dict(given)
+        for theirs, ours in (("runId", "id"), ("run_id", "id"), ("snapshot", "state")):
+            if theirs in adapted:
+                value = adapted.pop(theirs)
+                if adapted.setdefault(ours, value) != value:
+                    raise InvalidArgumentError(
+                        f"workflow run {adapted[ours]!r:.80}: {theirs} and {ours} differ; give one"
+                    )
+        state = adapted.get("state")
+        named = adapted.get("stateType") or adapted.get("state_type")
+        if named is None and isinstance(state, Mapping) and isinstance(state.get("status"), str):
+            adapted["stateType"] = state["status"]
+        return adapted
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Where a page stands in its list.
+
+    `total` counts the whole list, or is None when it was left out; `per_page` is False for all.
+    """
+
+    total: int | None
+    page: int
+    per_page: int | bool
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPage(_Page):
+    """A page of threads."""
+
+    threads: list[Thread]
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage(_Page):
+    """A page of messages."""
+
+    messages: list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class TracePage(_Page):
+    """A page of traces."""
+
+    traces: list[Trace]
+
+
+@dataclass(frozen=True, slots=True)
+class EvalPage(_Page):
+    """A page of evals."""
+
+    evals: list[Eval]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRunPage(_Page):
+    """A page of workflow runs."""
+
+    runs: list[WorkflowRun]
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatistics:
+    """How many records a table holds, and the bytes of their values."""
+
+    table: str
+    records: int
+    bytes: int

@@ -1,0 +1,208 @@
+"""Lists: Mastra's `page` and `per_page` over the functions' cursors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mastra_convex.errors import InvalidArgumentError
+from mastra_convex.record import to_milliseconds
+from mastra_convex.values.payload import decode_payload
+
+T = TypeVar("T")
+Doc = dict[str, Any]
+Call = tuple[str, dict[str, Any]]
+Read = Generator[Call, Any, T]
+Keep = Callable[[Doc], bool]
+
+# The most that a function gives at once.
+MAX_PAGE = 500
+_MAX_OFFSET = 2**53 - 1
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+_FORBIDDEN_KEYS = frozenset({"__proto__", "prototype", "constructor"})
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of a list is wanted. `per_page` False is all of it."""
+
+    page: int
+    per_page: int | bool
+    include_total: bool
+
+    @property
+    def offset(self) -> int:
+        """Records before the window."""
+        return 0 if self.per_page is False else self.page * self.per_page
+
+    @property
+    def end(self) -> int | None:
+        """Records up to the end of the window; None for no end."""
+        return None if self.per_page is False else self.offset + self.per_page
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The documents of a window; `total` is None when it was left out."""
+
+    documents: list[Doc]
+    total: int | None
+    has_more: bool
+
+
+def window(page: Any, per_page: Any, include_total: bool) -> Window:
+    """Check the numbers as Mastra does (interface, 1.2). Raises `InvalidArgumentError`."""
+    if type(page) is not int or page < 0:
+        raise InvalidArgumentError(f"page must be >= 0 and whole, not {page!r}", path="page")
+    if per_page is False:
+        if page:
+            raise InvalidArgumentError("page must be 0 when per_page is False", path="page")
+    elif type(per_page) is not int or per_page < 0:
+        raise InvalidArgumentError(
+            f"per_page must be >= 0 and whole, or False for all, not {per_page!r}", path="per_page"
+        )
+    elif page * per_page > _MAX_OFFSET:
+        raise InvalidArgumentError("page value too large", path="page")
+    return Window(page, per_page, include_total)
+
+
+def listing(path: str, args: Doc, wanted: Window, keep: Keep | None = None) -> Read[Found]:
+    """The documents of a window of a list function.
+
+    `keep` is what no index serves: the list is walked in bounded pages, and so is its total. A
+    total that the function keeps is read, not counted. Without a total the walk ends with the page.
+    """
+    found: list[Doc] = []
+    seen, total, cursor = 0, None, None
+    end = wanted.end
+    counting = wanted.include_total
+    ask_total = wanted.include_total and keep is None
+    while True:
+        missing = MAX_PAGE if end is None or keep or (counting and not ask_total) else end - seen
+        limit = max(1, min(missing, MAX_PAGE))
+        call_args = {**args, "limit": limit, "withTotal": ask_total}
+        if cursor is not None:
+            call_args["cursor"] = cursor
+        reply = yield path, call_args
+        if ask_total and "total" in reply:
+            total, counting = int(reply["total"]), False
+        ask_total = False
+        for document in reply["page"]:
+            if keep is None or keep(document):
+                if seen >= wanted.offset and (end is None or seen < end):
+                    found.append(document)
+                seen += 1
+        cursor = reply["cursor"]
+        if cursor is None:
+            break
+        if not counting and end is not None and seen >= end + (keep is not None):
+            break
+    if counting:
+        total = seen
+    if end is None:
+        more = False
+    elif total is not None:
+        more = end < total
+    else:
+        more = seen > end or cursor is not None
+    return Found(found, total, more)
+
+
+def newest(path: str, args: Doc, count: int) -> Read[list[Doc]]:
+    """The last `count` documents of an ascending list, in ascending order."""
+    if count <= 0:
+        return []
+    wanted = Window(0, count, include_total=False)
+    found = yield from listing(path, {**args, "order": "desc"}, wanted)
+    return found.documents[::-1]
+
+
+def direction(order: Any) -> str:
+    """ "asc" or "desc" for Mastra's ASC and DESC in any case. Raises `InvalidArgumentError`."""
+    lowered = order.lower() if isinstance(order, str) else order
+    if lowered not in {"asc", "desc"}:
+        raise InvalidArgumentError(
+            f"the direction of an order is 'ASC' or 'DESC', not {order!r}", path="order_by"
+        )
+    return str(lowered)
+
+
+def order_of(order_by: Any, fields: tuple[str, ...], default: str) -> tuple[str, str]:
+    """Field and direction of an `order_by` such as `{"field": "createdAt", "direction": "DESC"}`.
+
+    The first of `fields` and `default` stand for what is left out. Raises `InvalidArgumentError`
+    for an unknown field or direction: a list in another order than asked for would go unnoticed.
+    """
+    if order_by is None:
+        return fields[0], default
+    if not isinstance(order_by, Mapping) or not order_by.keys() <= {"field", "direction"}:
+        raise InvalidArgumentError(
+            f"order_by is a mapping with field and direction, not {order_by!r}", path="order_by"
+        )
+    field = order_by.get("field", fields[0])
+    if field not in fields:
+        known = " or ".join(map(repr, fields))
+        raise InvalidArgumentError(
+            f"cannot order by {field!r}; the field of order_by is {known}", path="order_by.field"
+        )
+    return field, direction(order_by.get("direction", default))
+
+
+def time_range(start: Any, end: Any) -> Doc:
+    """The functions' `from` and `to`, both inclusive, for what of the two is given."""
+    given = {"from": (start, "from_date"), "to": (end, "to_date")}
+    return {
+        name: to_milliseconds(value, label)
+        for name, (value, label) in given.items()
+        if value is not None
+    }
+
+
+def given(**args: Any) -> Doc:
+    """The arguments that are not None; all are text. Raises `InvalidArgumentError` otherwise."""
+    for name, value in args.items():
+        if value is not None and not isinstance(value, str):
+            raise InvalidArgumentError(f"{name} must be text, not {value!r:.60}", path=name)
+    return {name: value for name, value in args.items() if value is not None}
+
+
+def matching(residual: Doc) -> Keep | None:
+    """A `keep` for fields that equal these values; None if there is nothing to compare."""
+    if not residual:
+        return None
+    return lambda document: all(document.get(name) == value for name, value in residual.items())
+
+
+def metadata_keep(wanted: Any) -> Keep | None:
+    """A `keep` for records whose metadata has these entries (interface, 1.4)."""
+    if wanted is None or wanted == {}:
+        return None
+    if not isinstance(wanted, Mapping):
+        raise InvalidArgumentError(f"metadata is a mapping, not {wanted!r:.60}", path="metadata")
+    for key in wanted:
+        if not isinstance(key, str) or not _KEY.match(key) or key in _FORBIDDEN_KEYS:
+            raise InvalidArgumentError(
+                f"metadata cannot be filtered by the key {key!r}; a key is 1 to 128 letters, "
+                "digits and _, and does not begin with a digit",
+                path="metadata",
+            )
+
+    def keep(document: Doc) -> bool:
+        text = document.get("metadata")
+        metadata = None if text is None else decode_payload(text)
+        return isinstance(metadata, dict) and all(
+            key in metadata and _same(metadata[key], value) for key, value in wanted.items()
+        )
+
+    return keep
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Equality of JSON values: unlike Python's, True is not 1."""
+    if isinstance(left, dict) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, (list, tuple)):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)

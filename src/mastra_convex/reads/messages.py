@@ -1,0 +1,79 @@
+"""Reading messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mastra_convex.errors import InvalidArgumentError
+from mastra_convex.models import Message, MessagePage
+from mastra_convex.reads.listing import (
+    Found,
+    Read,
+    Window,
+    given,
+    listing,
+    newest,
+    order_of,
+    window,
+)
+
+_IDS_AT_ONCE = 500
+
+
+def _thread_args(thread_id: Any) -> dict[str, Any]:
+    if not isinstance(thread_id, str) or not thread_id.strip():
+        raise InvalidArgumentError(
+            f"thread_id must be the id of a thread, not {thread_id!r:.60}", path="thread_id"
+        )
+    return {"threadId": thread_id}
+
+
+def thread_messages(thread_id: str, last: int | None = None) -> Read[list[Message]]:
+    """All messages of a thread, or its `last` newest, in ascending order."""
+    if last is not None and type(last) is not int:
+        raise InvalidArgumentError(f"last must be a whole number, not {last!r:.60}", path="last")
+    args = _thread_args(thread_id)
+    if last is None:
+        everything = Window(0, False, include_total=False)
+        found = yield from listing("messages:list", {**args, "order": "asc"}, everything)
+        documents = found.documents
+    else:
+        documents = yield from newest("messages:list", args, last)
+    return [Message.of(document) for document in documents]
+
+
+def messages(
+    thread_id: str,
+    order_by: Mapping[str, str] | None,
+    page: int,
+    per_page: int | bool,
+    include_total: bool,
+) -> Read[MessagePage]:
+    """A page of a thread's messages, oldest first unless ordered otherwise (interface, 3.4)."""
+    args = _thread_args(thread_id)
+    wanted = window(page, per_page, include_total)
+    _, order = order_of(order_by, ("createdAt",), "asc")
+    if per_page == 0 and per_page is not False:
+        found = Found([], 0, has_more=False)  # as Mastra answers it (interface, 3.6)
+    else:
+        found = yield from listing("messages:list", {**args, "order": order}, wanted)
+    return MessagePage(
+        total=found.total,
+        page=page,
+        per_page=per_page,
+        has_more=found.has_more,
+        messages=[Message.of(document) for document in found.documents],
+    )
+
+
+def messages_by_id(message_ids: Sequence[str]) -> Read[list[Message]]:
+    """The messages with these ids that there are, in ascending order of time."""
+    if isinstance(message_ids, str):
+        raise InvalidArgumentError("message_ids is a list of ids, not one text", path="message_ids")
+    ids = [given(message_id=message_id)["message_id"] for message_id in dict.fromkeys(message_ids)]
+    documents: list[dict[str, Any]] = []
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        documents += yield "messages:listById", {"ids": ids[start : start + _IDS_AT_ONCE]}
+    documents.sort(key=lambda document: (document["createdAt"], document["seq"]))
+    return [Message.of(document) for document in documents]

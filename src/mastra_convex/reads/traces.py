@@ -1,0 +1,90 @@
+"""Reading traces."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from mastra_convex.models import Trace, TracePage
+from mastra_convex.reads.listing import (
+    MAX_PAGE,
+    Found,
+    Keep,
+    Read,
+    Window,
+    given,
+    listing,
+    matching,
+    time_range,
+    window,
+)
+
+
+def trace(trace_id: str) -> Read[Trace | None]:
+    """One trace, or None."""
+    found = yield "traces:get", given(id=trace_id)
+    return None if found is None else Trace.of(found)
+
+
+def traces(
+    thread_id: str | None,
+    run_id: str | None,
+    name: str | None,
+    scope: str | None,
+    from_date: datetime | float | str | None,
+    to_date: datetime | float | str | None,
+    page: int,
+    per_page: int | bool,
+    include_total: bool,
+) -> Read[TracePage]:
+    """A page of traces, newest first; `name` is the beginning of one (interface, section 8)."""
+    wanted = window(page, per_page, include_total)
+    args = {"order": "desc", **time_range(from_date, to_date)}
+    # The function reads one index; what that leaves over is compared here.
+    criteria = given(threadId=thread_id, runId=run_id, scope=scope)
+    given(name=name)
+    if name and not criteria:
+        found = yield from _named(name, args, wanted)
+    else:
+        for field in list(criteria)[:1]:
+            args[field] = criteria.pop(field)
+        found = yield from listing("traces:list", args, wanted, _keep(criteria, name or ""))
+    return TracePage(
+        total=found.total,
+        page=page,
+        per_page=per_page,
+        has_more=found.has_more,
+        traces=[Trace.of(document) for document in found.documents],
+    )
+
+
+def _keep(residual: dict[str, Any], prefix: str) -> Keep | None:
+    equal = matching(residual)
+    if not prefix:
+        return equal
+    return lambda document: document.get("name", "").startswith(prefix) and (
+        equal is None or equal(document)
+    )
+
+
+def _named(prefix: str, args: dict[str, Any], wanted: Window) -> Read[Found]:
+    """Traces whose name begins with `prefix`: the lists of all such names, merged by time."""
+    names: list[str] = []
+    while True:
+        after = {"after": names[-1]} if names else {}
+        more = yield "traces:listNames", {"prefix": prefix, "limit": MAX_PAGE, **after}
+        names += more
+        if len(more) < MAX_PAGE:
+            break
+    head = Window(0, False if wanted.end is None else wanted.end, wanted.include_total)
+    merged: list[dict[str, Any]] = []
+    total, longer = 0, False
+    for name in names:
+        found = yield from listing("traces:list", {**args, "name": name}, head)
+        merged += found.documents
+        total += found.total or 0
+        longer = longer or found.has_more
+    merged.sort(key=lambda document: document["timestamp"], reverse=True)
+    longer = wanted.end is not None and (longer or len(merged) > wanted.end)
+    window_of = merged[wanted.offset : wanted.end]
+    return Found(window_of, total if wanted.include_total else None, longer)

@@ -1,0 +1,278 @@
+"""How a typed model and its document on the wire are one thing.
+
+A model declares its fields once, with the kind of each; from that come its constructor, its lazily
+decoded attributes, and the wire form: camelCase names, times as milliseconds since the epoch,
+payloads as JSON text, unknown fields kept as JSON text in `extra`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from mastra_convex.errors import InvalidArgumentError
+from mastra_convex.values.names import camel_case
+from mastra_convex.values.payload import decode_payload, encode_payload
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_options: Any) -> Callable[[Any], Any]:
+        """For type checkers: the constructor follows from the fields."""
+        return lambda cls: cls
+
+
+Wire = dict[str, Any]
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND = timedelta(milliseconds=1)
+_MAX_MILLISECONDS = 8.64e15  # ECMAScript's limit for a Date, so that both sides agree
+_REQUIRED: Any = object()
+R = TypeVar("R", bound="Record")
+
+
+class Field:
+    """One field of a model: its names, and how its values travel. The base passes them as is."""
+
+    types: tuple[type, ...] = ()
+    expected = ""
+
+    def __init__(self, default: Any = _REQUIRED) -> None:
+        self.default = default
+        self.name = ""
+        self.wire_name = ""
+
+    def __set_name__(self, owner: type[Record], name: str) -> None:
+        self.name = name
+        self.wire_name = camel_case(name)
+
+    def __get__(self, record: Record | None, owner: type[Record]) -> Any:
+        if record is None:
+            return self
+        raw = record.wire.get(self.wire_name)
+        value = self.default if raw is None and self.default is not _REQUIRED else self.decode(raw)
+        # Found before this descriptor the next time: each field is decoded at most once.
+        record.__dict__[self.name] = value
+        return value
+
+    def decode(self, raw: Any) -> Any:
+        """The attribute's value for what the wire has."""
+        return raw
+
+    def encode(self, value: Any, label: str) -> Any:
+        """What the wire has for a value; `label` begins the text of an error."""
+        if not isinstance(value, self.types) or (type(value) is bool and bool not in self.types):
+            raise InvalidArgumentError(
+                f"{label}: {self.wire_name} must be {self.expected}, not "
+                f"{type(value).__name__} {value!r:.60}",
+                path=self.wire_name,
+            )
+        return value
+
+
+class _Text(Field):
+    types = (str,)
+    expected = "text"
+
+
+class _Number(Field):
+    types = (int, float)
+    expected = "a number"
+
+
+class _Count(Field):
+    types = (int,)
+    expected = "a whole number"
+
+    def decode(self, raw: Any) -> Any:
+        return None if raw is None else int(raw)
+
+
+class _Payload(Field):
+    def decode(self, raw: Any) -> Any:
+        return None if raw is None else decode_payload(raw)
+
+    def encode(self, value: Any, label: str) -> Any:
+        return encode_payload(value, f"{label}: {self.wire_name}")
+
+
+class _Instant(Field):
+    def decode(self, raw: Any) -> Any:
+        return None if raw is None else _EPOCH + raw * _MILLISECOND
+
+    def encode(self, value: Any, label: str) -> Any:
+        return to_milliseconds(value, f"{label}: {self.wire_name}")
+
+
+def text(default: Any = _REQUIRED) -> Any:
+    """A field of text."""
+    return _Text(default)
+
+
+def number(default: Any = _REQUIRED) -> Any:
+    """A field of a number."""
+    return _Number(default)
+
+
+def count(default: Any = _REQUIRED) -> Any:
+    """A field of a whole number."""
+    return _Count(default)
+
+
+def payload(default: Any = _REQUIRED) -> Any:
+    """A field of any JSON value, kept exactly."""
+    return _Payload(default)
+
+
+def instant(default: Any = _REQUIRED) -> Any:
+    """A field of a moment: an aware datetime; milliseconds and ISO 8601 text are taken too."""
+    return _Instant(default)
+
+
+def to_milliseconds(value: Any, name: str) -> float:
+    """Milliseconds since the epoch for an aware datetime, a number of them, or ISO 8601 text.
+
+    Raises `InvalidArgumentError`, naming `name`, for anything else and for naive datetimes.
+    """
+    moment = value
+    if isinstance(value, str):
+        try:
+            # Python 3.10 reads neither Z nor fractions of other lengths than 3 and 6.
+            iso = re.sub(r"\.(\d+)", lambda m: f".{m[1]:0<6.6}", value.replace("Z", "+00:00"))
+            moment = datetime.fromisoformat(iso)
+        except ValueError:
+            moment = None
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            raise InvalidArgumentError(
+                f"{name} is a time without a zone ({value}); use datetime.now(timezone.utc) or "
+                "milliseconds since the epoch",
+                path=name,
+            )
+        moment = (moment - _EPOCH) / _MILLISECOND
+    if type(moment) not in {int, float} or not math.isfinite(moment):
+        raise InvalidArgumentError(
+            f"{name} must be an aware datetime, milliseconds since the epoch, or ISO 8601 text, "
+            f"not {value!r:.60}",
+            path=name,
+        )
+    if abs(moment) > _MAX_MILLISECONDS:
+        raise InvalidArgumentError(f"{name} is out of range: {value!r} milliseconds", path=name)
+    return float(moment)
+
+
+@dataclass_transform(
+    kw_only_default=True, frozen_default=True, field_specifiers=(text, number, count, payload, instant)
+)
+class Record:
+    """A model: frozen, with typed attributes over a document. Build it with keywords.
+
+    `wire` is the document. Two records are equal when they are of one class and say the same.
+    """
+
+    noun: ClassVar[str] = "record"
+    fields: ClassVar[tuple[Field, ...]] = ()
+    _by_name: ClassVar[dict[str, Field]] = {}
+    wire: Wire
+
+    def __init_subclass__(cls) -> None:
+        cls.fields = tuple(f for f in vars(cls).values() if isinstance(f, Field))
+        cls._by_name = {f.name: f for f in cls.fields} | {f.wire_name: f for f in cls.fields}
+
+    def __init__(self, **fields: Any) -> None:
+        known = {f.name for f in self.fields}
+        for name in fields:
+            if name not in known:
+                raise TypeError(f"{type(self).__name__} has no field {name!r}")
+        self.__dict__["wire"] = self.encode(fields)
+
+    @classmethod
+    def of(cls, wire: Wire) -> Self:
+        """The record over a document from a backend, which is trusted to be one."""
+        record = cls.__new__(cls)
+        record.__dict__["wire"] = wire
+        return record
+
+    @classmethod
+    def encode(cls, value: Record | Mapping[str, Any]) -> Wire:
+        """The document of a model, or of a mapping with Mastra's camelCase (or Python's) names.
+
+        None counts as not given. Raises `InvalidArgumentError`, naming record and field, for a
+        wrong type or a missing field, `InvalidPayloadError` for what JSON cannot say.
+        """
+        if isinstance(value, cls):
+            return value.wire
+        if not isinstance(value, Mapping):
+            raise InvalidArgumentError(
+                f"a {cls.noun} is a {cls.__name__} or a mapping, not {type(value).__name__}"
+            )
+        given = cls.adapt(value)
+        label = f"{cls.noun} {given['id']!r:.80}" if "id" in given else cls.noun
+        wire: Wire = {}
+        extra: Wire = {}
+        for name, item in given.items():
+            field = cls._by_name.get(name)
+            if field is None:
+                extra[name] = item
+            elif item is not None:
+                if field.wire_name in wire:
+                    raise InvalidArgumentError(f"{label}: {field.wire_name} is given twice")
+                wire[field.wire_name] = field.encode(item, label)
+        for field in cls.fields:
+            if field.default is _REQUIRED and not wire.get(field.wire_name):
+                cls._refuse_missing(field, label)
+        if extra:
+            wire["extra"] = encode_payload(extra, label)
+        return wire
+
+    @classmethod
+    def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Bring Mastra's other shapes of this record into the model's own."""
+        return given
+
+    @staticmethod
+    def _refuse_missing(field: Field, label: str) -> None:
+        raise InvalidArgumentError(
+            f"{label}: {field.wire_name} is missing or empty; give it", path=field.wire_name
+        )
+
+    @cached_property
+    def extra(self) -> dict[str, Any]:
+        """Fields that the model does not know, as they were saved."""
+        text = self.wire.get("extra")
+        return decode_payload(text) if text else {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record in Mastra's form: camelCase, times in milliseconds, payloads decoded."""
+        shown = {}
+        for field in self.fields:
+            raw = self.wire.get(field.wire_name)
+            if raw is not None:
+                if isinstance(field, _Payload):
+                    raw = decode_payload(raw)
+                elif type(raw) is float and raw.is_integer():
+                    raw = int(raw)
+                shown[field.wire_name] = raw
+        return {**shown, **self.extra}
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self) or not isinstance(other, Record):
+            return NotImplemented
+        # The texts of equal payloads may differ, in the order of keys.
+        return self.wire == other.wire or self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen; save a changed copy instead")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen; save a changed copy instead")
+
+    def __repr__(self) -> str:
+        present = (f for f in self.fields if self.wire.get(f.wire_name) is not None)
+        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in present)})"

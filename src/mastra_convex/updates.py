@@ -1,0 +1,59 @@
+"""Arguments of mutations that are more than one record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mastra_convex.errors import InvalidArgumentError
+from mastra_convex.models import Message
+from mastra_convex.values.payload import encode_payload
+
+_CHANGEABLE = {"role": "role", "type": "type", "content": "content"}
+_CHANGEABLE |= {"threadId": "threadId", "thread_id": "threadId"}
+_CHANGEABLE |= {"resourceId": "resourceId", "resource_id": "resourceId"}
+
+
+def _several(given: Any, what: str) -> list[Any]:
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
+        raise InvalidArgumentError(f"{what} is a list of them, not {given!r:.60}", path=what)
+    return list(given)
+
+
+def message_documents(messages: Iterable[Message | Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The documents of several messages."""
+    return [Message.encode(message) for message in _several(messages, "messages")]
+
+
+def checked_ids(ids: Sequence[str]) -> list[str]:
+    """The ids, each of which must be text."""
+    checked = _several(ids, "message_ids")
+    for position, item in enumerate(checked):
+        if not isinstance(item, str):
+            raise InvalidArgumentError(f"message_ids[{position}] must be text, not {item!r:.60}")
+    return checked
+
+
+def message_changes(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What `messages:update` takes for partial messages; None counts as not given."""
+    return [_message_change(message) for message in _several(messages, "messages")]
+
+
+def _message_change(message: Any) -> dict[str, Any]:
+    if not isinstance(message, Mapping) or not isinstance(message.get("id"), str):
+        raise InvalidArgumentError(
+            f"a change of a message is a mapping with its id, not {message!r:.60}", path="id"
+        )
+    change = {"id": message["id"]}
+    label = f"message {message['id']!r:.80}"
+    for name, value in message.items():
+        if name == "id" or value is None:
+            continue
+        if name not in _CHANGEABLE:
+            raise InvalidArgumentError(
+                f"{label}: {name} cannot be updated; save the whole message instead", path=name
+            )
+        change[_CHANGEABLE[name]] = (
+            encode_payload(value, f"{label}: content") if name == "content" else value
+        )
+    return change

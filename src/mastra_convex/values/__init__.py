@@ -1,0 +1,1 @@
+"""Convex values: exact payload text and validators. No storage, no wire."""

@@ -1,0 +1,100 @@
+"""Opaque payloads as exact JSON text.
+
+A payload (message content, metadata, a snapshot, working memory) travels and rests as JSON text,
+because a Convex value cannot hold `$ref` as a key, non-ASCII keys, more than 8,192 items, deep
+nesting or integers beyond 2^53, and tool calls contain all of these.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from mastra_convex.errors import InvalidPayloadError
+
+_encode_utf8 = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_encode_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
+
+
+def encode_payload(value: Any, name: str = "payload") -> str:
+    """JSON text from which `decode_payload` gives back a value equal to `value`.
+
+    Tuples count as arrays. Raises `InvalidPayloadError`, with the path below `name`, for what JSON
+    cannot say: NaN, infinities, bytes, datetimes, keys that are not strings, integers over Python's
+    digit limit, two surrogates that JSON would join, nesting beyond the interpreter's recursion
+    limit, cycles.
+    """
+    try:
+        text = _encode_utf8(value)
+        if not text.isascii() and not _is_utf8(text):
+            text = _encode_ascii(value)
+        # Reading the text back costs less than walking the value in Python, and proves the promise.
+        if _decode(text) == value:
+            return text
+    except (TypeError, ValueError):
+        _refuse(value, name)
+        raise
+    except RecursionError:
+        raise InvalidPayloadError(
+            f"{name} is nested too deeply to be written as JSON; flatten it", path=name
+        ) from None
+    _refuse(value, name)
+    return text
+
+
+def decode_payload(text: str) -> Any:
+    """The value whose JSON text `encode_payload` made."""
+    return _decode(text)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse(value: Any, name: str) -> None:
+    """Raise for the first part of `value` that JSON cannot say; return if there is none."""
+    for path, reason in _faults(value, name, set()):
+        raise InvalidPayloadError(f"{path} {reason}", path=path)
+
+
+def _faults(value: Any, path: str, above: set[int]) -> Iterator[tuple[str, str]]:
+    if value is None or isinstance(value, bool):
+        return
+    if isinstance(value, str):
+        if any("\ud800" <= a <= "\udbff" and "\udc00" <= b <= "\udfff"
+               for a, b in zip(value, value[1:])):  # fmt: skip
+            yield path, "has a surrogate pair as two characters; write it as the one it stands for"
+    elif isinstance(value, int):
+        try:
+            str(value)
+        except ValueError:
+            yield path, "is an integer with more digits than Python reads back; pass it as text"
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            yield path, f"is {value}, which JSON cannot say; pass null or text"
+    elif isinstance(value, (dict, list, tuple)):
+        if id(value) in above:
+            yield path, "contains itself; JSON cannot say that"
+            return
+        above.add(id(value))
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if isinstance(key, str):
+                    yield from _faults(key, f"a key of {path}", above)
+                    yield from _faults(item, f"{path}.{key}", above)
+                else:
+                    yield path, f"has the key {key!r}; JSON keys are strings"
+        else:
+            for position, item in enumerate(value):
+                yield from _faults(item, f"{path}[{position}]", above)
+        above.discard(id(value))
+    else:
+        kind = type(value).__name__
+        yield path, f"is of type {kind}, which JSON cannot say; convert it to text or numbers"

@@ -1,0 +1,393 @@
+"""The scripts do what their docstrings say, and their checks fire."""
+
+import importlib.machinery
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load(name: str) -> ModuleType:
+    """A script without suffix, as a module."""
+    loader = importlib.machinery.SourceFileLoader(f"scripts_{name}", str(ROOT / "scripts" / name))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command's outcome, with `environment` on top of the ordinary one."""
+    return subprocess.run(
+        [str(word) for word in command],
+        env=os.environ | environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_the_readme_names_every_script() -> None:
+    page = (ROOT / "scripts" / "README.md").read_text(encoding="utf-8")
+    scripts = {path.name for path in (ROOT / "scripts").iterdir() if path.is_file()}
+    scripts.discard("README.md")
+    assert {name for name in scripts if f"| `{name}` |" not in page} == set()
+    assert {name for name in scripts if not os.access(ROOT / "scripts" / name, os.X_OK)} == set()
+
+
+# install
+
+
+def fake_python(path: Path, says: str) -> None:
+    """An interpreter too old for us: it answers the probe with `says` and fails."""
+    path.write_text(f"#!/bin/sh\necho '{says}'\nexit 1\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+def test_install_names_the_python_it_was_given_and_what_is_wrong_with_it(tmp_path: Path) -> None:
+    fake_python(tmp_path / "python", "Python 3.9.2")
+    done = run(
+        ROOT / "scripts/install", PYTHON=str(tmp_path / "python"), VENV=str(tmp_path / "venv")
+    )
+    assert done.returncode == 1
+    assert "needs Python 3.10 or newer" in done.stderr
+    assert f"{tmp_path / 'python'}: Python 3.9.2" in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_install_says_what_it_tried_when_no_python_is_new_enough(tmp_path: Path) -> None:
+    for tool in ("bash", "dirname", "cat", "cksum"):
+        (tmp_path / tool).symlink_to(str(shutil.which(tool)))
+    fake_python(tmp_path / "python3", "Python 3.8.0")
+    done = run(
+        str(shutil.which("bash")),
+        ROOT / "scripts/install",
+        PATH=str(tmp_path),
+        PYTHON="",
+        VENV=str(tmp_path / "venv"),
+    )
+    assert done.returncode == 1
+    assert "  python3: Python 3.8.0\n" in done.stderr
+    assert "  python3.10: not found\n" in done.stderr
+    assert "PYTHON=" in done.stderr
+
+
+def test_install_refuses_an_unknown_option() -> None:
+    done = run(ROOT / "scripts/install", "--everything")
+    assert (done.returncode, done.stderr) == (2, "usage: scripts/install [--runtime]\n")
+
+
+# unasync
+
+UNASYNC = load("unasync")
+
+
+@pytest.mark.parametrize(
+    ("written", "generated"),
+    [
+        ("async def get(self) -> None:", "def get(self) -> None:"),
+        ("    x = await self._call(1)", "    x = self._call(1)"),
+        ("return [await f(x) for x in y]", "return [f(x) for x in y]"),
+        ("[x async for x in y]", "[x for x in y]"),
+        ("async with lock:", "with lock:"),
+        ("async def __aenter__(self) -> AsyncStorage:", "def __enter__(self) -> Storage:"),
+        ("async def __anext__(self):", "def __next__(self):"),
+        ("raise StopAsyncIteration", "raise StopIteration"),
+        ("await self.backend.aclose()", "self.backend.close()"),
+        ("async_spawn(open_async_backend(x))", "spawn(open_backend(x))"),
+        ("from mastra_convex._async import x", "from mastra_convex._sync import x"),
+        ("def f(b: AsyncBackend) -> AsyncIterator[int]:", "def f(b: Backend) -> Iterator[int]:"),
+        ("def f() -> Callable[[], Awaitable[None]]: ...", "def f() -> Callable[[], None]: ..."),
+        ("f: Awaitable[dict[str, list[int]]]", "f: dict[str, list[int]]"),
+        ("f: AsyncGenerator[list[int], None]", "f: Generator[list[int], None, None]"),
+        ('"""`await storage.get_run("a")`"""', '"""`storage.get_run("a")`"""'),
+        ("# an async face; await-able", "# an async face; await-able"),
+        ("is_async = awaited", "is_async = awaited"),
+        ("import asyncio  # async-only", ""),
+        ("x = 1  # async-only: the loop's", ""),
+        ("    x = asyncio.Lock()  # sync: x = threading.Lock()", "    x = threading.Lock()"),
+        ("    # sync: extra = 1", "    extra = 1"),
+        ("a = 1\n# async-only: begin\nb = 2\nc = 3\n# async-only: end\nd = 4", "a = 1\nd = 4"),
+    ],
+)
+def test_unasync_rewrites(written: str, generated: str) -> None:
+    assert UNASYNC.unasync(written).rstrip("\n") == generated
+
+
+@pytest.mark.parametrize(
+    "text", ["# async-only: begin\nx = 1", "x = 1\n# async-only: end", "x: Awaitable[int"]
+)
+def test_unasync_refuses_halves(text: str) -> None:
+    with pytest.raises(ValueError, match=r"async-only|bracket"):
+        UNASYNC.unasync(text)
+
+
+def test_unasync_counts_what_each_rule_changed() -> None:
+    used: Counter[str] = Counter()
+    UNASYNC.unasync("async def f() -> Awaitable[int]: ...", used)
+    assert sorted(rule for rule, count in used.items() if count) == [
+        "Awaitable",
+        r"\basync (def|for|with)\b",
+    ]
+
+
+SAMPLE = '''\
+"""A sample in which every substitution is of use."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+
+from sample._async.base import AsyncBackend
+
+
+async def call(b: AsyncBackend, f: Callable[[], Awaitable[None]]) -> AsyncGenerator[int, None]:
+    """Call it."""
+    async with b as entered:
+        await entered.aclose()
+    try:
+        yield await anext(aiter(entered))
+    except StopAsyncIteration:
+        await f()
+
+
+class Numbers:
+    def __aiter__(self) -> AsyncIterator[int]:
+        return self
+'''
+
+
+@pytest.fixture
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A folder to generate from, whose rules are those that SAMPLE uses, and one to generate to."""
+    source, target = tmp_path / "_async", tmp_path / "_sync"
+    source.mkdir()
+    (source / "sample.py").write_text(SAMPLE, encoding="utf-8")
+    used: Counter[str] = Counter()
+    UNASYNC.unasync(SAMPLE, used)
+    for table in ("GENERICS", "SUBSTITUTIONS"):
+        rows = [row for row in getattr(UNASYNC, table) if used[row[0]]]
+        monkeypatch.setattr(UNASYNC, table, rows)
+    return source, target
+
+
+def test_unasync_writes_formatted_files_that_pass_its_check(pair: tuple[Path, Path]) -> None:
+    source, target = pair
+    assert UNASYNC.problems(source, target, check=False) == []
+    assert (target / "sample.py").read_text(encoding="utf-8").splitlines()[:8] == [
+        "# Generated by scripts/unasync from _async/sample.py; do not edit.",
+        '"""A sample in which every substitution is of use."""',
+        "",
+        "from collections.abc import Callable, Generator, Iterator",
+        "",
+        "from sample._sync.base import Backend",
+        "",
+        "",
+    ]
+    assert UNASYNC.problems(source, target, check=True) == []
+    done = run(sys.executable, "-m", "ruff", "format", "--check", target)
+    assert done.returncode == 0, done.stdout
+
+
+def test_unasync_check_fires_on_a_changed_last_line(pair: tuple[Path, Path]) -> None:
+    source, target = pair
+    UNASYNC.problems(source, target, check=False)
+    with (target / "sample.py").open("a", encoding="utf-8") as file:
+        file.write("# by hand\n")
+    assert UNASYNC.problems(source, target, check=True) == [
+        f"{target / 'sample.py'} is not what scripts/unasync writes: run it"
+    ]
+
+
+def test_unasync_check_fires_on_a_missing_and_on_a_stray_file(pair: tuple[Path, Path]) -> None:
+    source, target = pair
+    target.mkdir()
+    (target / "stray.py").write_text("", encoding="utf-8")
+    assert UNASYNC.problems(source, target, check=True) == [
+        f"{target / 'sample.py'} is not what scripts/unasync writes: run it",
+        f"{target / 'stray.py'} has no source in {source}",
+    ]
+
+
+def test_unasync_removes_only_what_it_generated(pair: tuple[Path, Path]) -> None:
+    source, target = pair
+    (source / "gone.py").write_text("", encoding="utf-8")
+    UNASYNC.problems(source, target, check=False)
+    (source / "gone.py").unlink()
+    (target / "stray.py").write_text("", encoding="utf-8")
+    assert UNASYNC.problems(source, target, check=False) == [
+        f"{target / 'stray.py'} has no source in {source}"
+    ]
+    assert sorted(path.name for path in target.iterdir()) == ["sample.py", "stray.py"]
+
+
+def test_unasync_fires_on_a_substitution_that_changes_nothing(
+    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = pair
+    monkeypatch.setattr(UNASYNC, "SUBSTITUTIONS", [*UNASYNC.SUBSTITUTIONS, (r"\bnever\b", "")])
+    for check in (True, False):
+        assert UNASYNC.problems(source, target, check=check)[0].startswith(
+            r"substitution `\bnever\b` changes nothing"
+        )
+
+
+def test_unasync_has_nothing_to_say_about_an_empty_tree(tmp_path: Path) -> None:
+    assert UNASYNC.problems(tmp_path / "_async", tmp_path / "_sync", check=True) == []
+
+
+def test_unasync_fails_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "_async").mkdir()
+    (tmp_path / "_async" / "bad.py").write_text("# async-only: begin\n", encoding="utf-8")
+    done = run(
+        sys.executable, ROOT / "scripts/unasync", "--check", tmp_path / "_async", tmp_path / "_sync"
+    )
+    assert done.returncode == 1
+    assert "bad.py: `# async-only: begin` without its end" in done.stderr
+
+
+# docs
+
+DOCS = load("docs")
+
+
+@click.group()
+def sample() -> None:
+    """Sample commands."""
+
+
+@sample.command()
+@click.option("--limit", default=5, show_default=True, help="How many.")
+def show(limit: int) -> None:
+    """Show some."""
+
+
+@sample.command(hidden=True)
+def secret() -> None:
+    """Not to be documented."""
+
+
+def test_docs_has_a_heading_for_each_command_that_shows() -> None:
+    page = DOCS.render(sample, "sample")
+    headings = [line for line in page.splitlines() if line.startswith("## ")]
+    assert headings == ["## sample", "## sample show"]
+    assert "--limit INTEGER  How many.  [default: 5]" in page
+
+
+def test_docs_is_not_fresh_when_a_line_differs(tmp_path: Path) -> None:
+    page = tmp_path / "cli.md"
+    text = DOCS.render(sample, "sample")
+    assert not DOCS.fresh(page, text)
+    page.write_text(text, encoding="utf-8")
+    assert DOCS.fresh(page, text)
+    page.write_text(text + "\n", encoding="utf-8")
+    assert not DOCS.fresh(page, text)
+
+
+# hygiene
+
+HYGIENE = load("hygiene")
+SLASH = "/"  # so that this file does not contain what it says must be found
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "what"),
+    [
+        ("a.py", f"open('{SLASH}root/notes')", "a path of one machine"),
+        ("a.md", f"see {SLASH}home/jane/code", "a path of one machine"),
+        ("a.md", f"see {SLASH}Users/jane", "a path of one machine"),
+        ("a.md", f"`{SLASH}work/main/x.py`", "a path of one machine"),
+        ("a.md", f"{ROOT}/README.md", "the path of this checkout"),
+        ("a.toml", "pypi" + ".org/simple", "a host of a package registry"),
+        (".npmrc", "registry" + "=https:" + "//r.test", "a host of a package registry"),
+        (
+            "a.sh",
+            "pip install --index-url" + " http:" + "//r.test x",
+            "a host of a package registry",
+        ),
+        ("package-lock.json", '"resolved": "https:' + '//r.test/x.tgz"', "download address"),
+        ("uv.lock", 'url = "https:' + '//r.test/x.whl"', "download address"),
+    ],
+)
+def test_hygiene_finds(path: str, line: str, what: str) -> None:
+    found = list(HYGIENE.text_problems(path, f"first\n{line}\n"))
+    assert any(problem.startswith(f"{path}:2: ") and what in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("a.py", "~/home/jane is no machine's, docs/work/main neither"),
+        ("a.md", "the root / and /rooted and /homes/jane and /workspace/x"),
+        ("a.md", 'url = "https://example.com/x"'),
+        ("package-lock.json", '"integrity": "sha512-abc", "version": "1.0.0"'),
+        ("a.toml", 'registry = "none"'),
+    ],
+)
+def test_hygiene_passes(path: str, line: str) -> None:
+    assert list(HYGIENE.text_problems(path, line)) == []
+
+
+@pytest.mark.parametrize(
+    ("changelog", "version", "problem"),
+    [
+        ("# Changelog\n\n## 0.2.0 (unreleased)\n\n## 0.1.0\n", '__version__ = "0.2.0"\n', None),
+        (
+            "## 0.1.0\n",
+            '__version__ = "0.2.0"\n',
+            "the newest entry is 0.1.0, the package is 0.2.0",
+        ),
+        ("nothing\n", '__version__ = "0.2.0"\n', "the newest entry is nothing"),
+        ("## 0.1.0\n", "", "no line that says __version__"),
+    ],
+)
+def test_hygiene_compares_changelog_and_version(
+    changelog: str, version: str, problem: str | None
+) -> None:
+    found = list(HYGIENE.version_problems(changelog, version))
+    assert len(found) == (problem is not None)
+    assert not found or str(problem) in found[0]
+
+
+def test_hygiene_looks_at_new_files_and_not_at_ignored_ones(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    for name, text in {
+        ".gitignore": "ignored.md\n",
+        "new.md": f"{SLASH}root/x\n",
+        "ignored.md": f"{SLASH}root/x\n",
+        "CHANGELOG.md": "## 0.1.0\n",
+        "src/mastra_convex/_version.py": '__version__ = "0.1.0"\n',
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "picture.png").write_bytes(f"\0{SLASH}root/x".encode())
+    assert list(HYGIENE.problems(tmp_path)) == [f"new.md:1: a path of one machine: {SLASH}root"]
+
+
+# release
+
+
+def test_release_builds_what_an_empty_environment_can_use(tmp_path: Path) -> None:
+    done = run(ROOT / "scripts/release", tmp_path / "dist", VENV=sys.prefix)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"mastra-convex, version {version()}" in done.stdout
+    assert "saved and read back: Release" in done.stdout
+    built = sorted(path.name for path in (tmp_path / "dist").iterdir())
+    assert built == [
+        f"mastra_convex-{version()}-py3-none-any.whl",
+        f"mastra_convex-{version()}.tar.gz",
+    ]
+
+
+def version() -> str:
+    from mastra_convex._version import __version__
+
+    return __version__
