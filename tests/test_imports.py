@@ -18,7 +18,11 @@ import pytest
 PACKAGE = "mastra_convex"
 SRC = Path(__file__).resolve().parent.parent / "src"
 FLOOR = ("errors", "values")
-CLIENT = (*FLOOR, "models", "reads", "backends.base", "_mailbox")  # what both faces may import
+# What both faces of the client may import.
+CLIENT = (
+    *(*FLOOR, "models", "reads", "updates", "_mailbox"),
+    *("backends.base", "backends.open_backend", "backends.open_async_backend"),
+)
 
 # They would make a transaction's result depend on more than its arguments and what it read.
 NOT_IN_A_TRANSACTION = frozenset(
@@ -55,6 +59,7 @@ LAYERS = {
     "record": Layer(FLOOR, not_stdlib=WORK),
     "models": Layer((*FLOOR, "record"), not_stdlib=WORK),
     "reads": Layer((*FLOOR, "record", "models", "reads"), not_stdlib=WORK),
+    "updates": Layer((*FLOOR, "models"), not_stdlib=WORK),
     "importers": Layer((*FLOOR, "importers"), not_stdlib=WORK),
     "engine": Layer((*FLOOR, "engine"), not_named=ENTITIES),
     "engine.store": Layer((*FLOOR, "engine"), not_stdlib=frozenset(), not_named=ENTITIES),
@@ -225,7 +230,7 @@ def test_source_keeps_to_its_layer(path: Path) -> None:
         ("backends.x", "from mastra_convex.engine.engine import Engine", "must not import"),
         ("backends.x", "import httpx", "must not import the third-party httpx"),
         ("backends.embedded", "from mastra_convex.models import Thread", "must not import"),
-        ("_async.x", "from mastra_convex.backends import open_backend", "only on use"),
+        ("_async.x", "from mastra_convex.backends import embedded", "only on use"),
         ("_async.x", "from ..backends.embedded import Embedded", "only on use"),
         ("_async.x", "def f():\n    from mastra_convex.engine import engine", "must not import"),
         (
@@ -262,7 +267,8 @@ def test_each_rule_fires(module: str, source: str, rule: str) -> None:
         ("functions.x", "from mastra_convex.engine.context import QueryCtx\nimport json"),
         ("functions.x", "from .lib import access"),
         ("backends", "def f():\n    from mastra_convex.backends.embedded import E"),
-        ("_async.x", "def f():\n    from mastra_convex.backends import open_backend"),
+        ("_async.x", "from mastra_convex.backends import open_async_backend"),
+        ("_async.x", "def f():\n    from mastra_convex.backends.embedded import E"),
         ("_async.x", "if TYPE_CHECKING:\n    from mastra_convex.backends.embedded import E"),
         ("_async.x", "from mastra_convex.backends.base import AsyncBackend"),
         ("cli.x", "import click\nfrom mastra_convex import ConvexStorage, __version__"),

@@ -94,8 +94,9 @@ def convert(
     `timestamp` (seconds, milliseconds or ISO text). The id is that of the record or
     `conversation-<index>`, the resource is the record's `user` or `imported`, unless the mapping
     has templates for them. The eval is there if the record has a score, the run if the mapping
-    names a workflow. What has no place elsewhere is the thread's metadata, unchanged. Raises
-    ImportSourceError for what is not a conversation.
+    names a workflow; its result is the last text of the assistant. What stands in neither is the
+    thread's metadata, and its plain values that of the eval. Raises ImportSourceError for what is
+    not a conversation.
     """
     number = index + 1
     if not isinstance(record, Mapping):
@@ -117,13 +118,17 @@ def convert(
 
     score = _value(record, mapping.score)
     details = _value(record, mapping.metadata)
-    taken = [mapping.messages, mapping.score]
-    if mapping.workflow is not None:  # without a run the thread is where the details go
+    scored = score is not _MISSING and score is not None
+    # What no other record holds stays with the thread.
+    taken: list[str | None] = [mapping.messages]
+    if scored or mapping.workflow is not None:
+        taken.append(mapping.score)
+    if mapping.workflow is not None:
         taken.append(mapping.metadata)
     rest = _without(record, taken)
 
     evaluation = workflow_run = None
-    if score is not _MISSING and score is not None:
+    if scored:
         evaluation = {
             "id": f"{thread_id}-score",
             "threadId": thread_id,
@@ -155,9 +160,10 @@ def convert(
 
 
 def to_openai(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The source's messages, equal to what went in, from all messages of an imported thread.
+    """The source's messages, equal to what went in, from the messages of an imported thread.
 
-    Messages from elsewhere are read as well as their parts allow: text, files and tool calls.
+    It must be all of them, in order: a result that came late is put back by its position. Messages
+    from elsewhere are read as well as their parts allow: text, files and tool calls.
     """
     usual: list[dict[str, Any]] = []
     placed: list[tuple[int, dict[str, Any]]] = []
@@ -165,7 +171,8 @@ def to_openai(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         content = message["content"]
         if isinstance(content, str):
             content = {"parts": [{"type": "text", "text": content}]}
-        notes = (content.get("metadata") or {}).get("openai") or {}
+        notes = (content.get("metadata") or {}).get("openai")
+        notes = notes if isinstance(notes, dict) else {}
         parts = content.get("parts") or []
         calls = [part for part in parts if part["type"] == "tool-invocation"]
         if not notes.get("orphan"):
@@ -716,13 +723,12 @@ def _iso_milliseconds(text: str) -> int | None:
         return None
     date, minutes, seconds, fraction, zone = found.groups(default="")
     zone = "+00:00" if zone in ("", "Z", "z") else zone[:3] + ":" + (zone[3:].lstrip(":") or "00")
+    time = f"{date}T{minutes or '00:00'}:{seconds or '00'}.{fraction[:6]:0<6}{zone}"
     try:
-        time = f"{minutes or '00:00'}:{seconds or '00'}.{fraction[:6]:0<6}"
-        return (datetime.fromisoformat(f"{date}T{time}{zone}") - _EPOCH) // timedelta(
-            milliseconds=1
-        )
+        at = (datetime.fromisoformat(time) - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         return None
+    return at if at > 0 else None
 
 
 # --- Templates ---
