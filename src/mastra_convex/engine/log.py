@@ -7,7 +7,6 @@ the data nor behind it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from mastra_convex.engine.query import Doc
 from mastra_convex.engine.ranges import Key, sortable
 from mastra_convex.engine.schema import Schema
 from mastra_convex.engine.transaction import BY_ID, Change, Totals, TableTotals
+from mastra_convex.values.payload import decode_json, encode_json
 
 if TYPE_CHECKING:
     from mastra_convex.engine.store import Connection
@@ -25,7 +25,6 @@ KEEP_NANOSECONDS = 60 * 10**9
 _TRIM_EVERY = 256
 _TRIM_AT_MOST = 1024
 
-_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 # A written document as the log has it: table, keys before, keys after; keys are `_id` and the
 # fields that any index mentions, in the table's order.
@@ -68,7 +67,7 @@ class CommitLog:
         ).fetchone()
         head = self._head
         if head.ts != row[0]:
-            totals = {name: TableTotals(*pair) for name, pair in json.loads(row[1]).items()}
+            totals = {name: TableTotals(*pair) for name, pair in decode_json(row[1]).items()}
             self._head = head = Head(row[0], totals)
         return head
 
@@ -80,8 +79,10 @@ class CommitLog:
         ]
         connection.execute(
             "INSERT INTO _commits VALUES (?, ?, ?)",
-            (head.ts, _encode(entries), _encode(head.totals)),
+            (head.ts, encode_json(entries), encode_json(head.totals)),
         )
+        # Should the commit fail, the next head has another timestamp, and is read.
+        self._head = head
         self._until_trim -= 1
         if self._until_trim <= 0:
             self._until_trim = _TRIM_EVERY
@@ -98,7 +99,7 @@ class CommitLog:
         ).fetchall()
         if not rows or rows[0][0] != ts:
             return None
-        return [entry for _, text in rows[1:] for entry in json.loads(text)]
+        return [entry for _, text in rows[1:] for entry in decode_json(text)]
 
     def index_keys(self, entry: Entry) -> Iterator[tuple[str, Key]]:
         """Every index of the entry's table with a key that the write took out or put in.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from mastra_convex.engine.cursor import decode_cursor, encode_cursor
@@ -80,7 +79,6 @@ class Page:
     cursor: str | None
 
 
-@lru_cache(maxsize=4096)
 def _compile(
     table: Table,
     index: Index,
@@ -234,14 +232,15 @@ class Query:
     ) -> list[Doc]:
         chosen, table, order = self._chosen(), self._table, self._order
         index, equal = chosen.index, chosen.equal
-        sql = _compile(
-            table,
-            index,
+        shape = (
             tuple([value is None for value in equal]),
             tuple([operator for operator, _ in chosen.bounds]),
             None if after is None else tuple([value is None for value in after[:-1]]),
             order,
         )
+        sql = index.statements.get(shape)
+        if sql is None:
+            sql = index.statements[shape] = _compile(table, index, *shape)
         parameters = self._parameters()
         if after is not None:
             parameters += _after_parameters(after, any(index.nullable[len(equal) :]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,13 +22,15 @@ _COLUMN_TYPES = {"string": "TEXT", "number": "REAL", "boolean": "INTEGER"}
 _INDEXABLE = {"TEXT", "REAL"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Index:
     """An index: its name, its fields in order, and which of them a document may lack."""
 
     name: str
     fields: tuple[str, ...]
     nullable: tuple[bool, ...]
+    # Statements of queries over the index, by their shape: `Query` keeps them here.
+    statements: dict[Any, str] = field(default_factory=dict)
 
 
 def _column_type(field: Validator) -> str:
@@ -70,11 +72,11 @@ class Table:
         """Add an index over `fields`, which must be text or numbers; returns the table."""
         if not _NAME.match(name) or name in self.indexes or name in {"by_id", "by_creation_time"}:
             raise ValueError(f"{name!r} cannot name an index here: it is reserved, bad or taken")
-        for field in fields:
-            if self.column_types.get(field) not in _INDEXABLE:
-                raise ValueError(f"index {name!r} needs {field!r} to be a text or number field")
+        for each in fields:
+            if self.column_types.get(each) not in _INDEXABLE:
+                raise ValueError(f"index {name!r} needs {each!r} to be a text or number field")
         self.indexes[name] = Index(
-            name, tuple(fields), tuple(self.fields[field].optional for field in fields)
+            name, tuple(fields), tuple(self.fields[name].optional for name in fields)
         )
         return self
 

@@ -48,6 +48,13 @@ def _get_sql(table: Table) -> str:
 
 
 @lru_cache(maxsize=1024)
+def _find_sql(table: Table, index: str) -> str:
+    columns = ", ".join(f'"{column}"' for column in table.columns)
+    where = " AND ".join(f'"{field}" = ?' for field in table.indexes[index].fields)
+    return f'SELECT {columns} FROM "{table.name}" WHERE {where} LIMIT 2'
+
+
+@lru_cache(maxsize=1024)
 def _insert_sql(table: Table) -> str:
     columns = ", ".join(f'"{column}"' for column in table.fields)
     return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(table.fields))})'
@@ -95,6 +102,21 @@ class Reader:
         if self.reads is not None:
             bound = (sortable([document_id]), True)
             self.reads.append(ReadRange(table, BY_ID, bound[0], bound, bound))
+        return found[0] if found else None
+
+    def find(self, table: str, index: str, *values: str | float) -> Doc | None:
+        """The only document whose fields of the index are `values`, all of them; or None.
+
+        The same as a query with `eq` for each and `unique`, without the cost of building one.
+        Raises `ValueError` if there are two.
+        """
+        target = self._tables[table]
+        found, _ = self.select(target, _find_sql(target, index), values)
+        if self.reads is not None:
+            equal = sortable(values)
+            self.reads.append(ReadRange(table, index, equal, (equal, True), (equal, True)))
+        if len(found) > 1:
+            raise ValueError(f"more than one document in {table!r} where one was meant: {values}")
         return found[0] if found else None
 
     def totals(self, table: str) -> TableTotals:
@@ -162,7 +184,8 @@ class Writer(Reader):
     def insert(self, table: str, document: Doc) -> int:
         """Add a document; returns its `_id`. None as a value is a missing field."""
         target = self._tables[table]
-        document = {name: value for name, value in document.items() if value is not None}
+        if None in document.values():
+            document = {name: value for name, value in document.items() if value is not None}
         if self._strict:
             target.document.validate(document, table)
         values = [document.get(name) for name in target.fields]
@@ -179,13 +202,20 @@ class Writer(Reader):
         fields = {name: x for name, x in fields.items() if before.get(name) != x}
         if not fields:
             return
-        after = {name: x for name, x in (before | fields).items() if x is not None}
+        after = before | fields
+        new: list[Any] = list(fields.values())
+        if None in new:
+            after = {name: x for name, x in after.items() if x is not None}
         if self._strict:
             target.document.validate({k: x for k, x in after.items() if k != "_id"}, table)
-        old = [target.value_of(name, before.get(name)) for name in fields]
-        new = [target.value_of(name, x) for name, x in fields.items()]
-        self._execute(_update_sql(target, tuple(fields)), [*new, document_id])
-        self._note(target, before, after, 0, _size(new) - _size(old))
+        old = [before.get(name) for name in fields]
+        if target.writers:
+            old = [target.value_of(name, x) for name, x in zip(fields, old)]
+            new = [target.value_of(name, x) for name, x in fields.items()]
+        growth = _size(new) - _size(old)
+        new.append(document_id)
+        self._execute(_update_sql(target, tuple(fields)), new)
+        self._note(target, before, after, 0, growth)
 
     def replace(self, table: str, document_id: int, document: Doc) -> None:
         """Make this the whole document; fields that it lacks are removed."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mastra_convex.engine.context import MutationCtx
-from mastra_convex.engine.query import RangeBuilder
 from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib.access import Ctx, Doc, owns, principal_of
-from mastra_convex.functions.schema import schema
 
 # Fields that stay inside: never part of a record that a function returns.
 _INTERNAL = frozenset({"_id", "messageCount", "lastSeq"})
@@ -21,14 +19,7 @@ def public(document: Doc) -> Doc:
 
 def by_key(ctx: Ctx, table: str, *key: str) -> Doc | None:
     """The document with this key, or None."""
-    fields = schema.tables[table].indexes["by_key"].fields
-
-    def whole(q: RangeBuilder) -> RangeBuilder:
-        for field, value in zip(fields, key):
-            q.eq(field, value)
-        return q
-
-    return ctx.db.query(table).with_index("by_key", whole).unique()
+    return ctx.db.find(table, "by_key", *key)
 
 
 def save(ctx: MutationCtx, table: str, before: Doc | None, record: Doc) -> Doc:
