@@ -15,11 +15,12 @@ from contextlib import suppress
 from typing import Any
 
 from mastra_convex.engine.context import MutationCtx, Principal
+from mastra_convex.engine.found import FoundDocuments
 from mastra_convex.engine.log import CommitLog, Head
 from mastra_convex.engine.registry import Function
 from mastra_convex.engine.schema import Schema
 from mastra_convex.engine.store import Connection, DatabaseError, Store, translate
-from mastra_convex.engine.transaction import Change, TableTotals, Writer
+from mastra_convex.engine.transaction import Change, Writer
 
 # More would keep the first of a group waiting for the last.
 _GROUP_LIMIT = 512
@@ -72,6 +73,7 @@ class Committer:
         self._schema = schema
         self._committed = committed
         self._strict = strict
+        self._found = FoundDocuments()
         self._queue: deque[Job] = deque()
         self._wake = threading.Semaphore(0)
         self._thread: threading.Thread | None = None
@@ -130,14 +132,14 @@ class Committer:
             self._store.check_open()
             wrote = self._transact(connection, jobs)
         except Exception as error:
-            _roll_back(connection)
+            self._roll_back()
             known = translate(error, self._store.path)
             for job in jobs:
                 job.finish(None, known)
             wrote = False
         except BaseException:
             # The thread was interrupted (Ctrl-C): its own job dies with it, the others do not.
-            _roll_back(connection)
+            self._roll_back()
             self.enqueue([job for job in jobs if job is not own and not job.done])
             raise
         if wrote:
@@ -151,14 +153,17 @@ class Committer:
         clock = time.time_ns()
         # Time never runs backwards in the records, whatever the machine's clock does.
         ts = max(clock, head.ts + 1)
-        totals = dict(head.totals)
+        totals = {table: list(pair) for table, pair in head.totals.items()}
+        self._found.begin(head.ts)
         outcomes: list[tuple[Any, Exception | None]] = []
         changes: list[Change] = []
         several = len(jobs) > 1
         for job in jobs:
             if several:
                 connection.execute("SAVEPOINT job")
-            writer = Writer(connection, self._schema, totals, strict=self._strict)
+            writer = Writer(
+                connection, self._schema, lambda: totals, self._found, strict=self._strict
+            )
             try:
                 context = MutationCtx(writer, job.principal, ts // 1_000_000)
                 value = job.function.handler(context, job.args)
@@ -173,27 +178,30 @@ class Committer:
                 elif writer.changes:
                     connection.execute("ROLLBACK")
                     connection.execute("BEGIN IMMEDIATE")
-                known = translate(error, self._store.path)
-                outcomes.append((None, known))
+                writer.undone()
+                outcomes.append((None, translate(error, self._store.path)))
             else:
                 changes += writer.changes
-                for table, (documents, size) in writer.grown.items():
-                    had = totals.get(table, TableTotals(0, 0))
-                    totals[table] = TableTotals(had.documents + documents, had.bytes + size)
+                for table, grown in writer.grown.items():
+                    total = totals.setdefault(table, [0, 0])
+                    total[0] += grown[0]
+                    total[1] += grown[1]
             if several:
                 connection.execute("RELEASE job")
         if changes:
             self._log.append(connection, Head(ts, totals), changes)
         connection.execute("COMMIT")
+        if changes:
+            self._found.committed(ts)
         for job, (value, failure) in zip(jobs, outcomes):
             job.finish(value, failure)
         return bool(changes)
 
-
-def _roll_back(connection: Connection) -> None:
-    with suppress(DatabaseError):
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+    def _roll_back(self) -> None:
+        self._found.forget()
+        with suppress(DatabaseError):
+            if self._store.writer.in_transaction:
+                self._store.writer.execute("ROLLBACK")
 
 
 def _settle(jobs: Sequence[Job]) -> None:

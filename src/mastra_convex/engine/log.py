@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mastra_convex.engine.query import Doc
 from mastra_convex.engine.ranges import Key, sortable
 from mastra_convex.engine.schema import Schema
-from mastra_convex.engine.transaction import BY_ID, Change, Totals, TableTotals
+from mastra_convex.engine.transaction import BY_ID, Change, Totals
 from mastra_convex.values.payload import decode_json, encode_json
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ class CommitLog:
         ).fetchone()
         head = self._head
         if head.ts != row[0]:
-            totals = {name: TableTotals(*pair) for name, pair in decode_json(row[1]).items()}
-            self._head = head = Head(row[0], totals)
+            self._head = head = Head(row[0], decode_json(row[1]))
         return head
 
     def append(self, connection: Connection, head: Head, changes: Iterable[Change]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mastra_convex.engine.found import FoundDocuments
 from mastra_convex.engine.query import Doc, Query
 from mastra_convex.engine.ranges import ReadRange, sortable
 from mastra_convex.engine.schema import Schema, Table
@@ -38,7 +39,8 @@ class TableTotals(NamedTuple):
     bytes: int
 
 
-Totals = dict[str, TableTotals]
+# Documents and bytes of each table.
+Totals = dict[str, list[int]]
 
 
 @lru_cache(maxsize=1024)
@@ -123,7 +125,7 @@ class Reader:
         """Documents and bytes of a table: kept with each commit, not counted."""
         if self.reads is not None:
             self.reads.append(ReadRange(table, BY_ID, (), ((), True), ((), True)))
-        return self._all_totals().get(table, TableTotals(0, 0))
+        return TableTotals(*self._all_totals().get(table, (0, 0)))
 
     def select(
         self,
@@ -153,14 +155,39 @@ class Writer(Reader):
     """Reads and writes inside the write transaction; `changes` is what one mutation wrote."""
 
     def __init__(
-        self, connection: Connection, schema: Schema, totals: Totals, *, strict: bool
+        self,
+        connection: Connection,
+        schema: Schema,
+        totals: Callable[[], Totals],
+        found: FoundDocuments,
+        *,
+        strict: bool,
     ) -> None:
-        super().__init__(connection, schema, lambda: totals)
+        super().__init__(connection, schema, totals)
         self.changes: list[Change] = []
-        self.grown: dict[str, tuple[int, int]] = {}
+        self.grown: Totals = {}
+        self._found = found
         self._strict = strict
         # What this mutation has read or written, so that a patch need not read it again.
         self._known: dict[tuple[str, int], Doc] = {}
+
+    def find(self, table: str, index: str, *values: str | float) -> Doc | None:
+        """As the reader's; what an earlier mutation has found need not be read again."""
+        key = (table, index, *values)
+        document = self._found.get(key)
+        if document is None:
+            document = super().find(table, index, *values)
+            if document is not None:
+                self._found.put(self._tables[table], key, document)
+        else:
+            self._known[table, document["_id"]] = document
+        return document
+
+    def undone(self) -> None:
+        """Forget what was written: it has been rolled back."""
+        for change in self.changes:
+            self._found.wrote(change.table, change.after, None)
+            self._found.wrote(change.table, change.before, None)
 
     def select(
         self,
@@ -269,6 +296,10 @@ class Writer(Reader):
 
     def _grow(self, change: Change, documents: int, size: int) -> None:
         self.changes.append(change)
-        name = change.table.name
-        had = self.grown.get(name, (0, 0))
-        self.grown[name] = (had[0] + documents, had[1] + size)
+        self._found.wrote(*change)
+        grown = self.grown.get(change.table.name)
+        if grown is None:
+            self.grown[change.table.name] = [documents, size]
+        else:
+            grown[0] += documents
+            grown[1] += size

@@ -8,7 +8,7 @@ from mastra_convex.engine.query import RangeBuilder
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib.access import Args, Ctx
-from mastra_convex.functions.lib.records import public
+from mastra_convex.functions.lib.records import publish
 from mastra_convex.functions.schema import schema
 
 MAX_PAGE = 500
@@ -47,7 +47,7 @@ def page_of(ctx: Ctx, table: str, index: str, values: tuple[str, ...], args: Arg
         .order(args["order"])
         .paginate(args.get("cursor"), int(limit), MAX_PAGE_BYTES)
     )
-    page: dict[str, Any] = {"page": [public(d) for d in found.page], "cursor": found.cursor}
+    page: dict[str, Any] = {"page": [publish(d) for d in found.page], "cursor": found.cursor}
     if args.get("withTotal") and low is None and high is None:
         total = counters.total(ctx, table, index, values)
         if total is not None:

@@ -17,6 +17,13 @@ def public(document: Doc) -> Doc:
     return {name: value for name, value in document.items() if name not in _INTERNAL}
 
 
+def publish(document: Doc) -> Doc:
+    """As `public`, on a document that nobody else holds: a page's, fresh from the table."""
+    for name in _INTERNAL:
+        document.pop(name, None)
+    return document
+
+
 def by_key(ctx: Ctx, table: str, *key: str) -> Doc | None:
     """The document with this key, or None."""
     return ctx.db.find(table, "by_key", *key)
