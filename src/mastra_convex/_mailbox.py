@@ -6,12 +6,16 @@ between and always ends at the last.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mastra_convex.values.outcome import Outcome
+
+# asyncio is imported where it is used: it would be half of the time that our import takes, and a
+# program that has an event loop has loaded it already.
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Mailbox:
@@ -51,6 +55,8 @@ class AsyncMailbox:
     """A mailbox for a task of the running event loop."""
 
     def __init__(self) -> None:
+        import asyncio
+
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
         self._outcome: Outcome | None = None
@@ -66,6 +72,8 @@ class AsyncMailbox:
 
         Raises `TimeoutError` after `timeout` seconds without one.
         """
+        import asyncio
+
         while True:
             # Cleared before looking: what arrives from now on sets it again.
             self._event.clear()
@@ -100,6 +108,8 @@ def spawn(work: Callable[[], None], name: str) -> None:
 
 def async_spawn(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
     """Run `work` in a task of the running event loop."""
+    import asyncio
+
     task = asyncio.get_running_loop().create_task(work(), name=name)
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)

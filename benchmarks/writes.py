@@ -1,0 +1,79 @@
+"""Durable writes: one at a time, and from 64 writers together, in a small and in a large file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from _common import (
+    LONG_THREAD,
+    SMALL,
+    Floor,
+    message,
+    microseconds,
+    report,
+    sizes,
+    store_of,
+    take_turns,
+)
+
+from mastra_convex import AsyncConvexStorage, ConvexStorage
+
+WRITERS, EACH, REPEATS = 64, 40, 5
+
+
+async def _together(path: Path) -> float:
+    """Seconds a message, with 64 writers that each wait for their own last message."""
+    async with AsyncConvexStorage(path) as storage:
+
+        async def write() -> None:
+            for _ in range(EACH):
+                await storage.save_message(message(LONG_THREAD))
+
+        best = float("inf")
+        for _ in range(REPEATS):
+            start = time.perf_counter()
+            await asyncio.gather(*[write() for _ in range(WRITERS)])
+            best = min(best, time.perf_counter() - start)
+        return best / (WRITERS * EACH)
+
+
+def main() -> None:
+    """Measure and print."""
+    singles, crowds = {}, {}
+    for size in sizes():
+        path = store_of(size)
+        floor = Floor(path)
+        storage = ConvexStorage(path)
+        ours, plain = take_turns(
+            1500,
+            lambda: storage.save_message(message(LONG_THREAD)),
+            lambda: floor.save_message(LONG_THREAD),
+        )
+        storage.close()
+        report(
+            f"save_message, {size:,} messages ({microseconds(ours)} : {microseconds(plain)})",
+            ours,
+            plain,
+            1.5,
+        )
+        (again,) = take_turns(500, lambda: floor.save_message(LONG_THREAD))
+        crowd = asyncio.run(_together(path))
+        report(
+            f"rate of 64 writers, {size:,} messages ({microseconds(crowd)} each)",
+            again,
+            crowd,
+            4,
+            at_least=True,
+        )
+        floor.close()
+        singles[size], crowds[size] = ours, crowd
+    for name, spent in (("save_message", singles), ("64 writers", crowds)):
+        for size, seconds in spent.items():
+            if size != SMALL:
+                report(f"{name}, {size:,} messages against {SMALL:,}", seconds, spent[SMALL], 1.5)
+
+
+if __name__ == "__main__":
+    main()
