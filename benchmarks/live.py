@@ -89,7 +89,9 @@ def main() -> None:
         figures = f"({microseconds(delivery)} : {microseconds(save)})"
         report(f"save_message to callback against the save {figures}", delivery, save, 2)
         median, slow = _across(Path(folder) / "two.db")
-        report(f"to another process, median {median * 1e3:.1f} ms, of 30 ms", median, GOAL_ACROSS, 1)
+        report(
+            f"to another process, median {median * 1e3:.1f} ms, of 30 ms", median, GOAL_ACROSS, 1
+        )
         report(f"to another process, p99 {slow * 1e3:.1f} ms, of 30 ms", slow, GOAL_ACROSS, 1)
 
 

@@ -39,40 +39,33 @@ async def _together(path: Path) -> float:
         return best / (WRITERS * EACH)
 
 
-def main() -> None:
-    """Measure and print."""
-    singles, crowds = {}, {}
-    for size in sizes():
-        path = store_of(size)
-        floor = Floor(path)
-        storage = ConvexStorage(path)
+def _measure(size: int) -> tuple[float, float]:
+    """Seconds of one save and, with 64 writers, of each; printed against the floor."""
+    path = store_of(size)
+    floor = Floor(path)
+    with ConvexStorage(path) as storage:
         ours, plain = take_turns(
             1500,
             lambda: storage.save_message(message(LONG_THREAD)),
             lambda: floor.save_message(LONG_THREAD),
         )
-        storage.close()
-        report(
-            f"save_message, {size:,} messages ({microseconds(ours)} : {microseconds(plain)})",
-            ours,
-            plain,
-            1.5,
-        )
-        (again,) = take_turns(500, lambda: floor.save_message(LONG_THREAD))
-        crowd = asyncio.run(_together(path))
-        report(
-            f"rate of 64 writers, {size:,} messages ({microseconds(crowd)} each)",
-            again,
-            crowd,
-            4,
-            at_least=True,
-        )
-        floor.close()
-        singles[size], crowds[size] = ours, crowd
-    for name, spent in (("save_message", singles), ("64 writers", crowds)):
-        for size, seconds in spent.items():
-            if size != SMALL:
-                report(f"{name}, {size:,} messages against {SMALL:,}", seconds, spent[SMALL], 1.5)
+    figures = f"({microseconds(ours)} : {microseconds(plain)})"
+    report(f"save_message, {size:,} messages {figures}", ours, plain, 1.5)
+    (again,) = take_turns(500, lambda: floor.save_message(LONG_THREAD))
+    crowd = asyncio.run(_together(path))
+    figures = f"({microseconds(crowd)} : {microseconds(again)})"
+    report(f"rate of 64 writers, {size:,} messages {figures}", again, crowd, 4, at_least=True)
+    floor.close()
+    return ours, crowd
+
+
+def main() -> None:
+    """Measure and print."""
+    measured = {size: _measure(size) for size in sizes()}
+    for size, figures in measured.items():
+        if size != SMALL:
+            for name, ours, small in zip(("save_message", "64 writers"), figures, measured[SMALL]):
+                report(f"{name}, {size:,} messages against {SMALL:,}", ours, small, 1.5)
 
 
 if __name__ == "__main__":

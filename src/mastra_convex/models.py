@@ -90,7 +90,7 @@ class Resource(Record):
 
 
 class Trace(Record):
-    """What a run did: a trace with its spans inside, or the row of one span (interface, 7 and 8)."""
+    """What a run did: its spans inside one trace, or the row of one span (interface, 7 and 8)."""
 
     noun = "trace"
 

@@ -166,7 +166,9 @@ def to_milliseconds(value: Any, name: str) -> float:
 
 
 @dataclass_transform(
-    kw_only_default=True, frozen_default=True, field_specifiers=(text, number, count, payload, instant)
+    kw_only_default=True,
+    frozen_default=True,
+    field_specifiers=(text, number, count, payload, instant),
 )
 class Record:
     """A model: frozen, with typed attributes over a document. Build it with keywords.
@@ -274,5 +276,6 @@ class Record:
         raise AttributeError(f"{type(self).__name__} is frozen; save a changed copy instead")
 
     def __repr__(self) -> str:
-        present = (f for f in self.fields if self.wire.get(f.wire_name) is not None)
-        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in present)})"
+        names = [f.name for f in self.fields if self.wire.get(f.wire_name) is not None]
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return f"{type(self).__name__}({shown})"

@@ -52,9 +52,7 @@ class AsyncEvals(AsyncStorageBase):
         )
         return cast("EvalPage", await self._run("list_evals", read))
 
-    async def get_evals_by_agent_name(
-        self, agent_name: str, type: str | None = None
-    ) -> list[Eval]:
+    async def get_evals_by_agent_name(self, agent_name: str, type: str | None = None) -> list[Eval]:
         """All evals of an agent, newest first; `type` is "test" or "live"."""
         read = reads.agent_evals(agent_name, type)
         return cast("list[Eval]", await self._run("get_evals_by_agent_name", read))

@@ -29,9 +29,7 @@ class AsyncMessages(AsyncStorageBase):
         )
         return Message.of(saved[0])
 
-    async def save_messages(
-        self, messages: Iterable[Message | Mapping[str, Any]]
-    ) -> list[Message]:
+    async def save_messages(self, messages: Iterable[Message | Mapping[str, Any]]) -> list[Message]:
         """Save messages, all or none, in one transaction of at most 1,000.
 
         Returns them as they are stored, in the order given; of one id given twice the last stays.

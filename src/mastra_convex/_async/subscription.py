@@ -79,7 +79,9 @@ class AsyncWatch(Generic[T]):
         await self.aclose()
 
 
-def start_callback(watch: AsyncWatch[Any], callback: Callable[[Any], Any], name: str) -> Unsubscribe:
+def start_callback(
+    watch: AsyncWatch[Any], callback: Callable[[Any], Any], name: str
+) -> Unsubscribe:
     """Call `callback` with each value of `watch`, one at a time; returns how to stop that.
 
     A callback that raises is logged and called again with the next value.

@@ -56,9 +56,7 @@ class AsyncThreads(AsyncStorageBase):
         False. `filter` is Mastra's `{"resourceId": ..., "metadata": ...}` and says the same.
         Raises `InvalidArgumentError` for a bad page, order or key.
         """
-        read = reads.threads(
-            resource_id, metadata, filter, order_by, page, per_page, include_total
-        )
+        read = reads.threads(resource_id, metadata, filter, order_by, page, per_page, include_total)
         return cast("ThreadPage", await self._run("list_threads", read))
 
     async def update_thread(
@@ -99,9 +97,7 @@ class AsyncThreads(AsyncStorageBase):
         self, thread_id: str, callback: Callable[[Thread | None], Any]
     ) -> Unsubscribe:
         """Call `callback` with the thread now and after each change; returns how to stop."""
-        return self._subscribe(
-            "subscribe_to_thread", partial(reads.thread, thread_id), callback
-        )
+        return self._subscribe("subscribe_to_thread", partial(reads.thread, thread_id), callback)
 
     def subscribe_to_resource_threads(
         self, resource_id: str, callback: Callable[[list[Thread]], Any]

@@ -30,7 +30,17 @@ _CLOSE_SECONDS = 5.0
 class Job:
     """One mutation on its way: what to run, and then its outcome."""
 
-    __slots__ = ("args", "done", "error", "function", "path", "principal", "settle", "value", "waiter")
+    __slots__ = (
+        "args",
+        "done",
+        "error",
+        "function",
+        "path",
+        "principal",
+        "settle",
+        "value",
+        "waiter",
+    )
 
     def __init__(
         self,

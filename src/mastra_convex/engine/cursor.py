@@ -25,7 +25,7 @@ def decode_cursor(query: tuple[Any, ...], cursor: str) -> tuple[Any, ...]:
     """The key inside `cursor`. Raises `InvalidArgumentError` if another query made it."""
     try:
         fingerprint, *key = json.loads(base64.b64decode(cursor, b"-_", validate=True))
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         raise InvalidArgumentError("the cursor is damaged; start from the first page") from None
     if fingerprint != _fingerprint(query):
         raise InvalidArgumentError(

@@ -106,9 +106,7 @@ class Engine:
         reads: list[ReadRange] | None,
     ) -> Any:
         function = self._find(path, "query", args)
-        reader = Reader(
-            connection, self._schema, lambda: self._log.head(connection).totals, reads
-        )
+        reader = Reader(connection, self._schema, lambda: self._log.head(connection).totals, reads)
         value = function.handler(QueryCtx(reader, principal), args)
         if self._strict:
             function.returns.validate(value, f"the result of {path}")

@@ -92,7 +92,7 @@ class CommitLog:
             )
 
     def since(self, connection: Connection, ts: int) -> list[Entry] | None:
-        """What was written after the commit `ts`; None when the log no longer reaches back to it."""
+        """What was written after the commit `ts`; None if the log no longer reaches back to it."""
         rows = connection.execute(
             "SELECT ts, changes FROM _commits WHERE ts >= ? ORDER BY ts", [ts]
         ).fetchall()

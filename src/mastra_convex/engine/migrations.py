@@ -23,7 +23,8 @@ def _create_commit_log(connection: Connection) -> None:
     # ts: the commit's timestamp, nanoseconds since the epoch, strictly increasing.
     # totals: documents and bytes of each table after this commit.
     connection.execute(
-        "CREATE TABLE _commits (ts INTEGER PRIMARY KEY, changes TEXT NOT NULL, totals TEXT NOT NULL)"
+        "CREATE TABLE _commits "
+        "(ts INTEGER PRIMARY KEY, changes TEXT NOT NULL, totals TEXT NOT NULL)"
     )
     connection.execute("INSERT INTO _commits VALUES (1, '[]', '{}')")
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from mastra_convex.engine.migrations import APPLICATION_ID, FORMAT_VERSION, migrate
 from mastra_convex.engine.schema import Schema
 from mastra_convex.errors import (
-    ConvexStorageError,
     CorruptFileError,
     FileBusyError,
     FileUnavailableError,

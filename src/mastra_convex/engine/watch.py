@@ -16,7 +16,7 @@ import json
 import threading
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mastra_convex.engine.context import Principal
 from mastra_convex.engine.log import CommitLog, Entry

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx, QueryCtx
-from mastra_convex.functions.lib.access import Args, Doc, require_service, storage_mutation, storage_query
+from mastra_convex.functions.lib.access import (
+    Args,
+    Doc,
+    require_service,
+    storage_mutation,
+    storage_query,
+)
 from mastra_convex.functions.lib.paging import EMPTY, page_of
 from mastra_convex.functions.lib.records import by_key, public, thread_visible
 from mastra_convex.functions.lib.records import save as save_record

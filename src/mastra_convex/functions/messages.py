@@ -11,7 +11,14 @@ from mastra_convex.functions.lib.access import Args, Doc, owns, storage_mutation
 from mastra_convex.functions.lib.paging import EMPTY, page_of
 from mastra_convex.functions.lib.payloads import merge_content
 from mastra_convex.functions.lib.records import by_key, later, public, thread_visible
-from mastra_convex.functions.validators import list_args, message_fields, page, payload, record, saved
+from mastra_convex.functions.validators import (
+    list_args,
+    message_fields,
+    page,
+    payload,
+    record,
+    saved,
+)
 from mastra_convex.values.validators import v
 
 # What one transaction may carry on Convex, with room to spare (convex-protocol, 6.2).
@@ -21,7 +28,7 @@ MAX_BATCH = 1000
 def _check_batch(count: int, what: str) -> None:
     if count > MAX_BATCH:
         raise LimitExceededError(
-            f"{count} {what} in one call; at most {MAX_BATCH} fit in one transaction, so split them",
+            f"{count} {what} in one call; a transaction takes at most {MAX_BATCH}, so split them",
             limit=MAX_BATCH,
             given=count,
         )
@@ -92,7 +99,9 @@ def list_by_id(ctx: QueryCtx, args: Args) -> list[Doc]:
     """The messages with these ids that there are, in the order of the ids."""
     _check_batch(len(args["ids"]), "ids")
     found = [by_key(ctx, "messages", message_id) for message_id in dict.fromkeys(args["ids"])]
-    return [public(message) for message in found if message and thread_visible(ctx, message["threadId"])]
+    return [
+        public(message) for message in found if message and thread_visible(ctx, message["threadId"])
+    ]
 
 
 @storage_mutation(

@@ -5,7 +5,13 @@ from __future__ import annotations
 from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.engine.migrations import FORMAT_VERSION
 from mastra_convex.functions.lib import counters
-from mastra_convex.functions.lib.access import Args, Doc, require_service, storage_mutation, storage_query
+from mastra_convex.functions.lib.access import (
+    Args,
+    Doc,
+    require_service,
+    storage_mutation,
+    storage_query,
+)
 from mastra_convex.values.validators import v
 
 TABLES = ("threads", "messages", "resources", "traces", "evals", "workflowRuns")

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.errors import ConflictError, NotFoundError
-from mastra_convex.functions.lib.access import Args, Doc, owns, principal_of, storage_mutation, storage_query
+from mastra_convex.functions.lib.access import (
+    Args,
+    Doc,
+    owns,
+    principal_of,
+    storage_mutation,
+    storage_query,
+)
 from mastra_convex.functions.lib.paging import page_of
 from mastra_convex.functions.lib.payloads import merge
-from mastra_convex.functions.lib.records import by_key, later, patch, public, remove as remove_document, save as save_record
-from mastra_convex.functions.validators import list_args, page, payload, record, saved, thread_fields
+from mastra_convex.functions.lib.records import by_key, later, patch, public
+from mastra_convex.functions.lib.records import remove as remove_document
+from mastra_convex.functions.lib.records import save as save_record
+from mastra_convex.functions.validators import (
+    list_args,
+    page,
+    payload,
+    record,
+    saved,
+    thread_fields,
+)
 from mastra_convex.values.validators import v
 
 
@@ -54,7 +70,13 @@ def save(ctx: MutationCtx, args: Args) -> Doc:
         )
     if before is None:
         created = thread.get("createdAt", ctx.now)
-        thread = {"createdAt": created, "updatedAt": created, "messageCount": 0, "lastSeq": 0, **thread}
+        thread = {
+            "createdAt": created,
+            "updatedAt": created,
+            "messageCount": 0,
+            "lastSeq": 0,
+            **thread,
+        }
     return public(save_record(ctx, "threads", before, thread))
 
 

@@ -4,7 +4,14 @@ and the row of a single span."""
 from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx, QueryCtx
-from mastra_convex.functions.lib.access import Args, Doc, require_service, storage_mutation, storage_query
+from mastra_convex.engine.query import RangeBuilder
+from mastra_convex.functions.lib.access import (
+    Args,
+    Doc,
+    require_service,
+    storage_mutation,
+    storage_query,
+)
 from mastra_convex.functions.lib.paging import EMPTY, MAX_PAGE, page_of
 from mastra_convex.functions.lib.records import by_key, public, thread_visible
 from mastra_convex.functions.lib.records import save as save_record
@@ -59,16 +66,23 @@ def list_names(ctx: QueryCtx, args: Args) -> list[str]:
     names: list[str] = []
     after = args.get("after")
     while len(names) < min(args["limit"], MAX_PAGE):
-        following = ctx.db.query("traces").with_index(
-            "by_name",
-            lambda q: q.gte("name", args["prefix"]) if after is None else q.gt("name", after),
-        )
-        trace = following.first()
-        if trace is None or not trace["name"].startswith(args["prefix"]):
+        name = _next_name(ctx, args["prefix"], after)
+        if name is None:
             break
-        after = trace["name"]
-        names.append(after)
+        names.append(name)
+        after = name
     return names
+
+
+def _next_name(ctx: QueryCtx, prefix: str, after: str | None) -> str | None:
+    def following(q: RangeBuilder) -> RangeBuilder:
+        return q.gte("name", prefix) if after is None else q.gt("name", after)
+
+    trace = ctx.db.query("traces").with_index("by_name", following).first()
+    if trace is None or not trace["name"].startswith(prefix):
+        return None
+    name: str = trace["name"]
+    return name
 
 
 @storage_mutation(args={"trace": saved(trace_fields)}, returns=record(trace_fields))
@@ -78,5 +92,8 @@ def save(ctx: MutationCtx, args: Args) -> Doc:
     trace = args["trace"]
     before = by_key(ctx, "traces", trace["id"])
     if "timestamp" not in trace:
-        trace = {**trace, "timestamp": before["timestamp"] if before else trace.get("createdAt", ctx.now)}
+        trace = {
+            **trace,
+            "timestamp": before["timestamp"] if before else trace.get("createdAt", ctx.now),
+        }
     return public(save_record(ctx, "traces", before, trace))

@@ -19,7 +19,7 @@ def evaluation(eval_id: str) -> Read[Eval | None]:
 
 def evals(
     agent_name: str | None,
-    type: str | None,  # noqa: A002 - Mastra's name
+    type: str | None,
     thread_id: str | None,
     from_date: datetime | float | str | None,
     to_date: datetime | float | str | None,
@@ -49,7 +49,7 @@ def evals(
 
 def agent_evals(
     agent_name: str,
-    type: str | None = None,  # noqa: A002 - Mastra's name
+    type: str | None = None,
 ) -> Read[list[Eval]]:
     """All evals of an agent, newest first."""
     given(agent_name=agent_name)

@@ -28,7 +28,7 @@ def thread(thread_id: str, resource_id: str | None = None) -> Read[Thread | None
 def threads(
     resource_id: str | None,
     metadata: Mapping[str, Any] | None,
-    filter: Mapping[str, Any] | None,  # noqa: A002 - Mastra's name
+    filter: Any,
     order_by: Mapping[str, str] | None,
     page: int,
     per_page: int | bool,

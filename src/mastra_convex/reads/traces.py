@@ -62,8 +62,8 @@ def _keep(residual: dict[str, Any], prefix: str) -> Keep | None:
     equal = matching(residual)
     if not prefix:
         return equal
-    return lambda document: document.get("name", "").startswith(prefix) and (
-        equal is None or equal(document)
+    return lambda document: (
+        document.get("name", "").startswith(prefix) and (equal is None or equal(document))
     )
 
 

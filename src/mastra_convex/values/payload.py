@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import json.encoder
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from mastra_convex.errors import InvalidPayloadError
-
 
 
 def _encoder(*, ensure_ascii: bool) -> Callable[[Any], str]:
@@ -24,7 +24,7 @@ def _encoder(*, ensure_ascii: bool) -> Callable[[Any], str]:
     """
     plain = json.JSONEncoder(ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
     quote = json.encoder.encode_basestring_ascii if ensure_ascii else json.encoder.encode_basestring
-    make = json.encoder.c_make_encoder
+    make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # pragma: no cover - an interpreter without the C accelerator
         return plain.encode
     # No check for cycles: they end in a RecursionError, and the refusal finds them.
@@ -34,13 +34,14 @@ def _encoder(*, ensure_ascii: bool) -> Callable[[Any], str]:
 
 encode_json = _encoder(ensure_ascii=True)
 _encode_utf8 = _encoder(ensure_ascii=False)
+# Two characters that JSON would give back as one.
+_SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _raw_decode = json.JSONDecoder().raw_decode
 
 
 def decode_json(text: str) -> Any:
     """The value of JSON text that begins and ends without white space, as ours does."""
     return _raw_decode(text)[0]
-
 
 
 def encode_payload(value: Any, name: str = "payload") -> str:
@@ -62,9 +63,7 @@ def encode_payload(value: Any, name: str = "payload") -> str:
         _refuse(value, name)
         raise
     except RecursionError:
-        raise InvalidPayloadError(
-            f"{name} is nested too deeply to be written as JSON; flatten it", path=name
-        ) from None
+        raise _too_deep(name) from None
     _refuse(value, name)
     return text
 
@@ -84,16 +83,24 @@ def _is_utf8(text: str) -> bool:
 
 def _refuse(value: Any, name: str) -> None:
     """Raise for the first part of `value` that JSON cannot say; return if there is none."""
-    for path, reason in _faults(value, name, set()):
-        raise InvalidPayloadError(f"{path} {reason}", path=path)
+    try:
+        for path, reason in _faults(value, name, set()):
+            raise InvalidPayloadError(f"{path} {reason}", path=path)
+    except RecursionError:
+        raise _too_deep(name) from None
+
+
+def _too_deep(name: str) -> InvalidPayloadError:
+    return InvalidPayloadError(
+        f"{name} is nested too deeply to be written as JSON; flatten it", path=name
+    )
 
 
 def _faults(value: Any, path: str, above: set[int]) -> Iterator[tuple[str, str]]:
     if value is None or isinstance(value, bool):
         return
     if isinstance(value, str):
-        if any("\ud800" <= a <= "\udbff" and "\udc00" <= b <= "\udfff"
-               for a, b in zip(value, value[1:])):  # fmt: skip
+        if _SPLIT_PAIR.search(value):
             yield path, "has a surrogate pair as two characters; write it as the one it stands for"
     elif isinstance(value, int):
         try:

@@ -59,8 +59,12 @@ _ABSENT = object()
 
 
 def _brief(value: Any) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    kind = type(value).__name__
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # more digits, or deeper, than Python will write
+        return kind
+    return f"{kind} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
 class _Simple(Validator):
@@ -201,7 +205,7 @@ class _Optional(Validator):
         return self.inner.describe()
 
 
-class v:  # noqa: N801 - Convex's own name for it
+class v:
     """The validator builders, under Convex's names."""
 
     @staticmethod

@@ -48,7 +48,9 @@ def changed(ctx: MutationCtx, table: str, before: Doc | None, after: Doc | None)
 
 def reset(ctx: MutationCtx, table: str) -> None:
     """Forget all counters of a table that was cleared."""
-    ctx.db.delete_range(ctx.db.query("counters").with_index("by_key", lambda q: q.eq("table", table)))
+    ctx.db.delete_range(
+        ctx.db.query("counters").with_index("by_key", lambda q: q.eq("table", table))
+    )
 
 
 def _values(document: Doc | None, fields: Values) -> Values | None:
@@ -63,7 +65,9 @@ def _find(ctx: Ctx, table: str, index: str, values: Values) -> Doc | None:
         ctx.db.query("counters")
         .with_index(
             "by_key",
-            lambda q: q.eq("table", table).eq("index", index).eq("first", first).eq("second", second),
+            lambda q: (
+                q.eq("table", table).eq("index", index).eq("first", first).eq("second", second)
+            ),
         )
         .unique()
     )

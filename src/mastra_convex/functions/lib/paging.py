@@ -19,7 +19,9 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 EMPTY: dict[str, Any] = {"page": [], "cursor": None, "total": 0}
 
 
-def page_of(ctx: Ctx, table: str, index: str, values: tuple[str, ...], args: Args) -> dict[str, Any]:
+def page_of(
+    ctx: Ctx, table: str, index: str, values: tuple[str, ...], args: Args
+) -> dict[str, Any]:
     """One page of `table`: documents whose leading index fields are `values`, in order of the last.
 
     `args` are `list_args`. The total is given when it was asked for, is kept, and no time range
@@ -27,7 +29,9 @@ def page_of(ctx: Ctx, table: str, index: str, values: tuple[str, ...], args: Arg
     """
     limit = args["limit"]
     if not 1 <= limit <= MAX_PAGE or limit != int(limit):
-        raise InvalidArgumentError(f"limit must be a whole number from 1 to {MAX_PAGE}, not {limit}")
+        raise InvalidArgumentError(
+            f"limit must be a whole number from 1 to {MAX_PAGE}, not {limit}"
+        )
     fields = schema.tables[table].indexes[index].fields
     time = fields[len(values)]
     low, high = args.get("from"), args.get("to")

@@ -6,7 +6,7 @@ from mastra_convex.values.payload import decode_payload, encode_payload
 
 
 def merge(before: str | None, update: str) -> str:
-    """`update` laid over `before`, member by member at the top; anything but two maps is replaced."""
+    """`update` laid over `before`, member by member; anything but two maps is replaced."""
     old, new = decode_payload(before or "{}"), decode_payload(update)
     if isinstance(old, dict) and isinstance(new, dict):
         return encode_payload({**old, **new})

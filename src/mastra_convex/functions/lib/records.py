@@ -55,7 +55,8 @@ def thread_visible(ctx: Ctx, thread_id: str | None) -> bool:
 
 def later(ctx: MutationCtx, before: Doc, after: float = 0) -> float:
     """The next `updatedAt`: now, but at least 1 ms after the one before, and after `after`."""
-    return max(ctx.now, before["updatedAt"] + 1, after)
+    moment: float = max(ctx.now, before["updatedAt"] + 1, after)
+    return moment
 
 
 def insert(ctx: MutationCtx, table: str, record: Doc) -> Doc:
