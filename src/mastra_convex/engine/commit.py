@@ -92,10 +92,16 @@ class Committer:
     def run(self, job: Job) -> Any:
         """Run one job and return its value when it is durable; raises its error."""
         self._queue.append(job)
-        while not job.done:
-            with self._store.lock:
-                if not job.done:
-                    self._commit_group(job)
+        try:
+            while not job.done:
+                with self._store.lock:
+                    if not job.done:
+                        self._commit_group(job)
+        except BaseException:
+            # Interrupted (Ctrl-C): what has not begun must not happen some time later.
+            with suppress(ValueError):
+                self._queue.remove(job)
+            raise
         if job.error is not None:
             raise job.error
         return job.value

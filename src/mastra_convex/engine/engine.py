@@ -97,6 +97,10 @@ class Engine:
         self._committer.close()
         self._store.close()
 
+    def abandon(self) -> None:
+        """In a fork: leave everything to the parent; every call raises `StorageClosedError`."""
+        self._store.abandon()
+
     def _run_query(
         self,
         connection: Connection,
@@ -127,3 +131,13 @@ _OPEN: weakref.WeakSet[Engine] = weakref.WeakSet()
 def _close_all() -> None:
     for engine in list(_OPEN):
         engine.close()
+
+
+def _abandon_all() -> None:
+    for engine in list(_OPEN):
+        engine.abandon()
+    _OPEN.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)

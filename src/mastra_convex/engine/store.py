@@ -35,6 +35,9 @@ BUSY_SECONDS = 60.0
 _IDLE_READERS = 8
 _CACHED_STATEMENTS = 512
 
+# Kept, so that nothing closes them, until the process ends.
+_ABANDONED: list[tuple[Connection, list[Connection]]] = []
+
 
 class Store:
     """An open database. `writer` is used by one thread at a time; `lock` says whose turn it is."""
@@ -45,7 +48,8 @@ class Store:
         self.lock = threading.RLock()
         self._durable = durable
         self._idle: list[Connection] = []
-        self._closed = False
+        # Why it can no longer be used, if so.
+        self._closed = ""
         if not self.in_memory:
             _create(Path(self.path))
         with self.translated():
@@ -65,6 +69,8 @@ class Store:
             cached_statements=_CACHED_STATEMENTS,
         )
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+        # On macOS fsync alone leaves data in the drive's cache; elsewhere this changes nothing.
+        connection.execute(f"PRAGMA fullfsync = {'ON' if self._durable else 'OFF'}")
         if readonly:
             connection.execute("PRAGMA query_only = ON")
         return connection
@@ -98,9 +104,9 @@ class Store:
         return Poller(None if self.in_memory else self._connect(readonly=True))
 
     def check_open(self) -> None:
-        """Raise `StorageClosedError` after `close`."""
+        """Raise `StorageClosedError` after `close`, and in a fork of the process that opened it."""
         if self._closed:
-            raise StorageClosedError(f"{self.path} was closed; open a new storage")
+            raise StorageClosedError(self._closed)
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -110,12 +116,22 @@ class Store:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
+    def abandon(self) -> None:
+        """Stop using the connections without closing them: they belong to the parent process.
+
+        SQLite forbids both over a fork (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+        """
+        self.lock = threading.RLock()
+        self._closed = f"{self.path} was opened before this process was forked; open it again here"
+        _ABANDONED.append((self.writer, self._idle))
+        self._idle = []
+
     def close(self) -> None:
         """Close all connections. Calling it again does nothing."""
         with self.lock:
             if self._closed:
                 return
-            self._closed = True
+            self._closed = f"{self.path} was closed; open a new storage"
             while self._idle:
                 self._idle.pop().close()
             # The last connection folds the write-ahead log into the file; data is safe without it.
