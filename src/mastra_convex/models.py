@@ -18,6 +18,14 @@ from mastra_convex.values.payload import encode_payload
 
 # What an early package kept in `type` is `role` today (interface, section 7).
 _ROLES = frozenset({"user", "assistant", "system", "signal", "tool"})
+# Mastra's names for fields of a workflow run, and other spellings, with ours.
+_RUN_NAMES = (
+    ("runId", "id"),
+    ("run_id", "id"),
+    ("snapshot", "state"),
+    ("state_type", "stateType"),
+    ("status", "stateType"),
+)
 
 __all__ = [
     "Eval",
@@ -69,12 +77,18 @@ class Message(Record):
 
     @classmethod
     def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Take the role from `type` where there is no `role`, and leave `seq` to the store."""
-        if "seq" in given:
-            given = {name: value for name, value in given.items() if name != "seq"}
+        """Take the role from `type` where there is no `role`."""
         if given.get("role") is None and given.get("type") in _ROLES:
             return {**given, "role": given["type"]}
         return given
+
+    @classmethod
+    def encode(cls, value: Record | Mapping[str, Any]) -> dict[str, Any]:
+        """As every record's, without `seq`: the store gives it."""
+        wire = super().encode(value)
+        if "seq" not in wire:
+            return wire
+        return {name: item for name, item in wire.items() if name != "seq"}
 
 
 class Resource(Record):
@@ -198,15 +212,19 @@ class WorkflowRun(Record):
     def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Take Mastra's names, and the status inside a snapshot."""
         adapted = dict(given)
-        for theirs, ours in (("runId", "id"), ("run_id", "id"), ("snapshot", "state")):
-            if theirs in adapted:
-                value = adapted.pop(theirs)
-                if adapted.setdefault(ours, value) != value:
+        for theirs, ours in _RUN_NAMES:
+            value = adapted.pop(theirs, None)
+            if value is not None:
+                if adapted.get(ours) is None:
+                    adapted[ours] = value
+                elif adapted[ours] != value:
                     raise InvalidArgumentError(
-                        f"workflow run {adapted[ours]!r:.80}: {theirs} and {ours} differ; give one"
+                        f"workflow run {adapted.get('id')!r:.80}: {theirs} and {ours} differ; "
+                        "give one of them",
+                        path=theirs,
                     )
         state = adapted.get("state")
-        named = adapted.get("stateType") or adapted.get("state_type")
+        named = adapted.get("stateType")
         if named is None and isinstance(state, Mapping) and isinstance(state.get("status"), str):
             adapted["stateType"] = state["status"]
         return adapted

@@ -30,7 +30,9 @@ else:
 Wire = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
-_MAX_MILLISECONDS = 8.64e15  # ECMAScript's limit for a Date, so that both sides agree
+# What both a datetime and ECMAScript's Date can say: the years 1 to 9999.
+_MIN_MILLISECONDS = (datetime.min.replace(tzinfo=timezone.utc) - _EPOCH) / _MILLISECOND
+_MAX_MILLISECONDS = (datetime.max.replace(tzinfo=timezone.utc) - _EPOCH) // _MILLISECOND
 _REQUIRED: Any = object()
 R = TypeVar("R", bound="Record")
 
@@ -160,8 +162,11 @@ def to_milliseconds(value: Any, name: str) -> float:
             f"not {value!r:.60}",
             path=name,
         )
-    if abs(moment) > _MAX_MILLISECONDS:
-        raise InvalidArgumentError(f"{name} is out of range: {value!r} milliseconds", path=name)
+    if not _MIN_MILLISECONDS <= moment <= _MAX_MILLISECONDS:
+        raise InvalidArgumentError(
+            f"{name} is outside the years 1 to 9999: {value!r}; give milliseconds since the epoch",
+            path=name,
+        )
     return float(moment)
 
 
@@ -210,7 +215,7 @@ class Record:
             return value.wire
         if not isinstance(value, Mapping):
             raise InvalidArgumentError(
-                f"a {cls.noun} is a {cls.__name__} or a mapping, not {type(value).__name__}"
+                f"{type(value).__name__} is no {cls.noun}; give {cls.__name__} or a mapping"
             )
         given = cls.adapt(value)
         label = f"{cls.noun} {given['id']!r:.80}" if "id" in given else cls.noun

@@ -51,8 +51,11 @@ def _message_change(message: Any) -> dict[str, Any]:
             continue
         if name not in _CHANGEABLE:
             raise InvalidArgumentError(
-                f"{label}: {name} cannot be updated; save the whole message instead", path=name
+                f"{label}: {name} cannot be updated; leave it out, or save the whole message",
+                path=name,
             )
+        if _CHANGEABLE[name] in change:
+            raise InvalidArgumentError(f"{label}: {_CHANGEABLE[name]} is given twice", path=name)
         change[_CHANGEABLE[name]] = (
             encode_payload(value, f"{label}: content") if name == "content" else value
         )

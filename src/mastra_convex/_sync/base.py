@@ -40,10 +40,19 @@ class StorageBase:
             error.operation = operation
             raise
 
-    def _watch(self, read: Callable[[], Read]) -> Watch[Any]:
+    def _watch(self, operation: str, read: Callable[[], Read]) -> Watch[Any]:
+        """The values of a read. What is wrong with its arguments is raised here and now."""
+        trial = read()
+        try:
+            next(trial, None)
+        except ConvexStorageError as error:
+            error.operation = operation
+            raise
+        finally:
+            trial.close()
         return Watch(self._backend, read)
 
     def _subscribe(
         self, operation: str, read: Callable[[], Read], callback: Callable[[Any], Any]
     ) -> Unsubscribe:
-        return start_callback(self._watch(read), callback, operation)
+        return start_callback(self._watch(operation, read), callback, operation)

@@ -60,7 +60,7 @@ class Evals(StorageBase):
 
     def watch_agent_evals(self, agent_name: str, type: str | None = None) -> Watch[list[Eval]]:
         """An agent's evals, newest first, now and after each change."""
-        return self._watch(partial(reads.agent_evals, agent_name, type))
+        return self._watch("watch_agent_evals", partial(reads.agent_evals, agent_name, type))
 
     def subscribe_to_agent_evals(
         self, agent_name: str, callback: Callable[[list[Eval]], Any], type: str | None = None

@@ -91,7 +91,7 @@ class Messages(StorageBase):
         self, thread_id: str, last: int | None = None
     ) -> Watch[list[Message]]:
         """A thread's messages (or its `last` newest), ascending, now and after each change."""
-        return self._watch(partial(reads.thread_messages, thread_id, last))
+        return self._watch("watch_thread_messages", partial(reads.thread_messages, thread_id, last))
 
     def subscribe_to_thread_messages(
         self,

@@ -86,11 +86,18 @@ class Threads(StorageBase):
 
     def watch_thread(self, thread_id: str) -> Watch[Thread | None]:
         """The thread now, then after each change; None while there is none."""
-        return self._watch(partial(reads.thread, thread_id))
+        return self._watch("watch_thread", partial(reads.thread, thread_id))
 
     def watch_resource_threads(self, resource_id: str) -> Watch[list[Thread]]:
         """A resource's threads, newest first, now and after each change."""
-        return self._watch(partial(reads.resource_threads, resource_id))
+        return self._watch("watch_resource_threads", partial(reads.resource_threads, resource_id))
+
+    def watch_threads(self, last: int = 20) -> Watch[list[Thread]]:
+        """The `last` threads of all resources that changed last, now and after each change.
+
+        A thread changes with its messages too; the newest change comes first.
+        """
+        return self._watch("watch_threads", partial(reads.recent_threads, last))
 
     def subscribe_to_thread(
         self, thread_id: str, callback: Callable[[Thread | None], Any]
@@ -105,3 +112,10 @@ class Threads(StorageBase):
         return self._subscribe(
             "subscribe_to_resource_threads", partial(reads.resource_threads, resource_id), callback
         )
+
+    def subscribe_to_threads(
+        self, callback: Callable[[list[Thread]], Any], last: int = 20
+    ) -> Unsubscribe:
+        """Call `callback` with the `last` threads that changed last, now and after each change."""
+        read = partial(reads.recent_threads, last)
+        return self._subscribe("subscribe_to_threads", read, callback)

@@ -58,7 +58,7 @@ class Traces(StorageBase):
 
     def watch_trace(self, trace_id: str) -> Watch[Trace | None]:
         """The trace now, then after each change; None while there is none."""
-        return self._watch(partial(reads.trace, trace_id))
+        return self._watch("watch_trace", partial(reads.trace, trace_id))
 
     def subscribe_to_trace(
         self, trace_id: str, callback: Callable[[Trace | None], Any]

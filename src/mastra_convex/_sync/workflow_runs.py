@@ -65,7 +65,7 @@ class WorkflowRuns(StorageBase):
         self, run_id: str, workflow_name: str | None = None
     ) -> Watch[WorkflowRun | None]:
         """The run now, then after each change; None while there is none."""
-        return self._watch(partial(reads.workflow_run, run_id, workflow_name))
+        return self._watch("watch_workflow_run", partial(reads.workflow_run, run_id, workflow_name))
 
     def subscribe_to_workflow_run(
         self,

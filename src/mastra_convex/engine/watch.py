@@ -25,7 +25,11 @@ from mastra_convex.engine.store import Connection, DatabaseError, Store, transla
 from mastra_convex.errors import StorageClosedError
 from mastra_convex.values.outcome import Outcome
 
-POLL_SECONDS = 0.005
+# How often to look for the commits of other processes: often while there are some, and, when it is
+# quiet, still well within the 30 ms in which a change is to reach another process.
+_POLL_SECONDS = 0.004
+_QUIET_POLL_SECONDS = 0.02
+_POLL_GROWTH = 1.25
 # When the file is in trouble (a full disk, a lost mount), how long to leave it alone.
 _RETRY_SECONDS = 1.0
 
@@ -183,12 +187,13 @@ class LiveQueries:
 
     def _serve(self) -> None:
         version: int | None = None
+        pause = _POLL_SECONDS
         poller = self._store.poller()
         try:
             while True:
                 with self._condition:
                     if not self._woken:
-                        self._condition.wait(POLL_SECONDS if self._count else None)
+                        self._condition.wait(pause if self._count else None)
                     woken, self._woken = self._woken, False
                     if self._closing:
                         break
@@ -201,7 +206,10 @@ class LiveQueries:
                 try:
                     before, version = version, poller.version()
                     if woken or version != before:
+                        pause = _POLL_SECONDS
                         self._follow(arrived)
+                    else:
+                        pause = min(pause * _POLL_GROWTH, _QUIET_POLL_SECONDS)
                 except (DatabaseError, StorageClosedError) as error:
                     self._fail(translate(error, self._store.path))
                     with self._condition:

@@ -122,7 +122,7 @@ def newest(path: str, args: Doc, count: int) -> Read[list[Doc]]:
 def direction(order: Any) -> str:
     """ "asc" or "desc" for Mastra's ASC and DESC in any case. Raises `InvalidArgumentError`."""
     lowered = order.lower() if isinstance(order, str) else order
-    if lowered not in {"asc", "desc"}:
+    if lowered not in ("asc", "desc"):
         raise InvalidArgumentError(
             f"the direction of an order is 'ASC' or 'DESC', not {order!r}", path="order_by"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
@@ -11,7 +11,6 @@ from mastra_convex.reads.listing import (
     Found,
     Read,
     Window,
-    given,
     listing,
     newest,
     order_of,
@@ -69,9 +68,17 @@ def messages(
 
 def messages_by_id(message_ids: Sequence[str]) -> Read[list[Message]]:
     """The messages with these ids that there are, in ascending order of time."""
-    if isinstance(message_ids, str):
-        raise InvalidArgumentError("message_ids is a list of ids, not one text", path="message_ids")
-    ids = [given(message_id=message_id)["message_id"] for message_id in dict.fromkeys(message_ids)]
+    if isinstance(message_ids, (str, bytes, Mapping)) or not isinstance(message_ids, Iterable):
+        raise InvalidArgumentError(
+            f"message_ids is a list of ids, not {message_ids!r:.60}", path="message_ids"
+        )
+    ids = list(message_ids)
+    for position, message_id in enumerate(ids):
+        if not isinstance(message_id, str):
+            raise InvalidArgumentError(
+                f"message_ids[{position}] must be text, not {message_id!r:.60}", path="message_ids"
+            )
+    ids = list(dict.fromkeys(ids))
     documents: list[dict[str, Any]] = []
     for start in range(0, len(ids), _IDS_AT_ONCE):
         documents += yield "messages:listById", {"ids": ids[start : start + _IDS_AT_ONCE]}

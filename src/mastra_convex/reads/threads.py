@@ -61,3 +61,12 @@ def resource_threads(resource_id: str) -> Read[list[Thread]]:
     """All threads of a resource, newest first."""
     page = yield from threads(resource_id, None, None, None, 0, False, include_total=False)
     return page.threads
+
+
+def recent_threads(last: int) -> Read[list[Thread]]:
+    """The `last` threads of all resources that changed last, the newest change first."""
+    if type(last) is not int:
+        raise InvalidArgumentError(f"last must be a whole number, not {last!r:.60}", path="last")
+    latest = {"field": "updatedAt", "direction": "DESC"}
+    page = yield from threads(None, None, None, latest, 0, max(last, 0), include_total=False)
+    return page.threads

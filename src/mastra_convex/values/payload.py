@@ -63,6 +63,7 @@ def encode_payload(value: Any, name: str = "payload") -> str:
         _refuse(value, name)
         raise
     except RecursionError:
+        _refuse(value, name)
         raise _too_deep(name) from None
     _refuse(value, name)
     return text

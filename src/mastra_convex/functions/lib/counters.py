@@ -21,6 +21,9 @@ _LEADING = {
     for table, indexes in _COUNTED.items()
 }
 
+# An index with the leading fields of a counted one has the same totals.
+_SAME_TOTALS = {"by_resource_updated": "by_resource_created"}
+
 Values = tuple[str, ...]
 
 
@@ -28,6 +31,7 @@ def total(ctx: Ctx, table: str, index: str, values: Values) -> float | None:
     """How many documents the index has under `values`; None if that is not counted."""
     if not values:
         return ctx.db.totals(table).documents
+    index = _SAME_TOTALS.get(index, index)
     if index not in _LEADING.get(table, {}):
         return None
     counter = _find(ctx, table, index, values)
