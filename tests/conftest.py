@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from mastra_convex import ConvexStorage
 from tests.contract.faces import FACES, LoopThread
 
 Home = Callable[[Path], AbstractContextManager[str]]
-OpenStorage = Callable[[], ConvexStorage]
 
 
 @contextmanager
@@ -40,18 +40,28 @@ def loop_thread() -> Iterator[LoopThread]:
     loop.close()
 
 
+@dataclass
+class Place:
+    """One target, and the storages opened on it with one face."""
+
+    target: str
+    face: str
+    loop: LoopThread
+    opened: list[ConvexStorage] = field(default_factory=list)
+
+    def open(self) -> ConvexStorage:
+        """One more storage; it is closed at the end of the test."""
+        self.opened.append(FACES[self.face](self.target, self.loop))
+        return self.opened[-1]
+
+
 @contextmanager
-def opener(home: str, face: str, folder: Path, loop: LoopThread) -> Iterator[OpenStorage]:
-    """Opens storages on one target; they are closed at the end."""
-    opened: list[ConvexStorage] = []
+def opened_place(home: str, face: str, folder: Path, loop: LoopThread) -> Iterator[Place]:
+    """A place in a home, until its end."""
     with HOMES[home](folder) as target:
-
-        def open_storage() -> ConvexStorage:
-            opened.append(FACES[face](target, loop))
-            return opened[-1]
-
-        yield open_storage
-        for storage in opened:
+        place = Place(target, face, loop)
+        yield place
+        for storage in place.opened:
             storage.close()
 
 
@@ -66,20 +76,14 @@ def storage(
     request: pytest.FixtureRequest, face: str, tmp_path: Path, loop_thread: LoopThread
 ) -> Iterator[ConvexStorage]:
     """A fresh storage, of every home and with both faces."""
-    with opener(request.param, face, tmp_path, loop_thread) as open_storage:
-        yield open_storage()
+    with opened_place(request.param, face, tmp_path, loop_thread) as place:
+        yield place.open()
 
 
 @pytest.fixture(params=SHARED_HOMES)
-def open_shared(
+def shared(
     request: pytest.FixtureRequest, face: str, tmp_path: Path, loop_thread: LoopThread
-) -> Iterator[OpenStorage]:
-    """Opens storages on the same records, as often as it is called."""
-    with opener(request.param, face, tmp_path, loop_thread) as open_storage:
-        yield open_storage
-
-
-@pytest.fixture
-def file_target(tmp_path: Path) -> str:
-    """A file for a test that opens it in other processes."""
-    return str(tmp_path / "store.db")
+) -> Iterator[Place]:
+    """A place where each storage that is opened sees the same records."""
+    with opened_place(request.param, face, tmp_path, loop_thread) as place:
+        yield place

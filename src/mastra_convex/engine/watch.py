@@ -13,6 +13,7 @@ milliseconds whether the file has changed (`PRAGMA data_version`), only while an
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from mastra_convex.engine.ranges import Key, ReadRange
 from mastra_convex.engine.store import Connection, DatabaseError, Store, translate
 from mastra_convex.errors import StorageClosedError
 from mastra_convex.values.outcome import Outcome
+
+logger = logging.getLogger("mastra_convex")
 
 # How often to look for the commits of other processes: often while there are some, and, when it is
 # quiet, still well within the 30 ms in which a change is to reach another process.
@@ -64,6 +67,14 @@ class Subscription:
     principal: Principal | None
     queries: dict[str, LiveQuery] = field(default_factory=dict)
     active: bool = True
+
+    def tell(self, outcome: Outcome) -> None:
+        """Deliver, if it still wants to know; a receiver that raises harms no other."""
+        if self.active:
+            try:
+                self.deliver(outcome)
+            except Exception:
+                logger.exception("a subscription could not be told of a change")
 
 
 class RangeMap:
@@ -237,8 +248,7 @@ class LiveQueries:
                     deliveries.append((subscription, self._evaluate(connection, subscription)))
         # Outside the snapshot: a slow receiver must not keep it from ending.
         for subscription, outcome in deliveries:
-            if subscription.active:
-                subscription.deliver(outcome)
+            subscription.tell(outcome)
 
     def _fail(self, error: Exception) -> None:
         """Tell every subscription of a failure, and forget what is known."""
@@ -247,8 +257,7 @@ class LiveQueries:
         self._ts = 0
         for subscription in self._subscriptions:
             subscription.queries = {}
-            if subscription.active:
-                subscription.deliver(Outcome(error=error))
+            subscription.tell(Outcome(error=error))
 
     def _stale(self, connection: Connection, ts: int) -> Iterable[LiveQuery]:
         if ts == self._ts or not self._queries:

@@ -36,6 +36,7 @@ encode_json = _encoder(ensure_ascii=True)
 _encode_utf8 = _encoder(ensure_ascii=False)
 # Two characters that JSON would give back as one.
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_decode = json.JSONDecoder().decode
 _raw_decode = json.JSONDecoder().raw_decode
 
 
@@ -70,8 +71,12 @@ def encode_payload(value: Any, name: str = "payload") -> str:
 
 
 def decode_payload(text: str) -> Any:
-    """The value whose JSON text `encode_payload` made."""
-    return decode_json(text)
+    """The value whose JSON text `encode_payload` made, or another writer, with white space."""
+    try:
+        value, end = _raw_decode(text)
+    except json.JSONDecodeError:
+        return _decode(text)
+    return value if end == len(text) else _decode(text)
 
 
 def _is_utf8(text: str) -> bool:
