@@ -209,6 +209,8 @@ BROKEN: dict[str, tuple[str | bytes, str, str, int | None, int, int]] = {
     "line in text": ('{"a": "x\ny", "b": "long enough to be far"}', "control", "Correct", 1, 1, 8),
     "after the array": ('[{"a": 1}]\n[]', "follows the end", "one array", 2, 2, 11),
     "not UTF-8": (b'{"a": 1}\n{"b": "\xe4"}', "byte 0xe4 is not UTF-8", "as UTF-8", 2, 2, 16),
+    "mark of UTF-16, late": (b'{"a": 1}\n\xff\xfe', "byte 0xff is not", "as UTF-8", 2, 2, 9),
+    "no mark of UTF-16": (b'\xfd{"a": 1}', "byte 0xfd is not", "as UTF-8", 1, 1, 0),
     "NaN": ('{"a": 1}\n{"b": NaN}', "NaN in the record", "null", 2, 2, 9),
     "infinity": ('{"b": [-Infinity]}', "-Infinity in the record", "null", 1, 1, 0),
     "deep": ('{"a": ' + "[" * 200_000, "too deeply", "Flatten", 1, 1, 0),

@@ -125,7 +125,7 @@ def _array(source: _Source) -> Iterator[Record]:
 
 def _sequence(source: _Source) -> Iterator[Record]:
     while found := source.peek():
-        if found == "," and source.count:
+        if found == ",":
             source.fail(
                 "a comma stands between two records outside an array",
                 "Remove the comma, or put [ ] around all",
