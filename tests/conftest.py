@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from mastra_convex import ConvexStorage
-from tests.contract.faces import FACES, LoopThread
+from tests.contract.faces import FACES, LoopThread, Place
 
 Home = Callable[[Path], AbstractContextManager[str]]
 
@@ -38,21 +37,6 @@ def loop_thread() -> Iterator[LoopThread]:
     loop = LoopThread()
     yield loop
     loop.close()
-
-
-@dataclass
-class Place:
-    """One target, and the storages opened on it with one face."""
-
-    target: str
-    face: str
-    loop: LoopThread
-    opened: list[ConvexStorage] = field(default_factory=list)
-
-    def open(self) -> ConvexStorage:
-        """One more storage; it is closed at the end of the test."""
-        self.opened.append(FACES[self.face](self.target, self.loop))
-        return self.opened[-1]
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 import importlib.util
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,7 @@ import mastra_convex
 from mastra_convex import AsyncConvexStorage, AsyncWatch, ConvexStorage, ConvexStorageError, Watch
 from mastra_convex.cli.main import main as cli
 from mastra_convex.functions import registry, schema
+from mastra_convex.models import Record
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -50,7 +52,9 @@ def sections(page: Path) -> dict[str, str]:
     """The text below each `### heading`, up to the next heading of that or a higher level."""
     parts = re.split(r"^(#{1,3}) (.+)$", read(page), flags=re.MULTILINE)
     return {
-        title: text for level, title, text in zip(parts[1::3], parts[2::3], parts[3::3]) if level == "###"
+        title: text
+        for level, title, text in zip(parts[1::3], parts[2::3], parts[3::3])
+        if level == "###"
     }
 
 
@@ -105,6 +109,14 @@ def test_every_signature_is_the_one_of_the_code(name: str) -> None:
     assert " ".join(shown[1].split()) == ", ".join(expected)
 
 
+def test_every_setting_is_described() -> None:
+    section = METHOD_SECTIONS["ConvexStorage"]
+    for face in (ConvexStorage, AsyncConvexStorage):
+        for parameter in list(inspect.signature(face).parameters.values()):
+            assert f"{parameter.name}={parameter.default!r}".replace("'", '"') in section
+            assert f"`{parameter.name}`: " in section
+
+
 def test_no_section_is_about_a_method_that_is_gone() -> None:
     known = METHODS | public_methods(Watch, AsyncWatch)
     assert METHOD_SECTIONS.keys() <= known.keys() | {"ConvexStorage"}
@@ -134,7 +146,9 @@ def test_every_error_code_has_a_heading() -> None:
 def test_the_error_tree_is_the_one_of_the_code() -> None:
     page = read(REFERENCE / "errors.md")
     for error in error_classes(ConvexStorageError):
-        assert re.search(rf"\b{error.__name__} +{error.code}\b", page), f"{error.__name__} is missing"
+        assert re.search(rf"\b{error.__name__} +{error.code}\b", page), (
+            f"{error.__name__} is missing"
+        )
 
 
 def test_every_public_name_is_mentioned() -> None:
@@ -143,16 +157,19 @@ def test_every_public_name_is_mentioned() -> None:
     assert not missing, f"public names that no page mentions: {missing}"
 
 
-@pytest.mark.parametrize("entity", ["threads", "messages", "resources", "traces", "evals", "workflow_runs"])
+RECORDS = {
+    "threads": mastra_convex.Thread,
+    "messages": mastra_convex.Message,
+    "resources": mastra_convex.Resource,
+    "traces": mastra_convex.Trace,
+    "evals": mastra_convex.Eval,
+    "workflow_runs": mastra_convex.WorkflowRun,
+}
+
+
+@pytest.mark.parametrize("entity", RECORDS)
 def test_every_field_of_a_record_is_in_its_table(entity: str) -> None:
-    record = {
-        "threads": mastra_convex.Thread,
-        "messages": mastra_convex.Message,
-        "resources": mastra_convex.Resource,
-        "traces": mastra_convex.Trace,
-        "evals": mastra_convex.Eval,
-        "workflow_runs": mastra_convex.WorkflowRun,
-    }[entity]
+    record: type[Record] = RECORDS[entity]
     rows = "\n".join(
         line for line in read(REFERENCE / f"{entity}.md").splitlines() if line.startswith("| `")
     )
@@ -176,7 +193,9 @@ def test_every_table_is_listed() -> None:
     for name, table in schema.tables.items():
         row = re.search(rf"^\| `{name}` \|.*$", page, re.MULTILINE)
         assert row, f"file-format.md lacks {name}"
-        missing = [index for index in table.indexes if f"`{index}`" not in row[0]]
+        missing = [
+            i.name for i in table.indexes.values() if i.fields and f"`{i.name}`" not in row[0]
+        ]
         assert not missing, f"file-format.md lacks the indexes {missing} of {name}"
 
 
@@ -214,7 +233,9 @@ def test_every_command_has_help_and_is_in_the_reference(name: str) -> None:
 def test_every_option_of_import_is_in_its_guide() -> None:
     guide = read(DOCS / "guides" / "import.md")
     options = [option for p in COMMANDS["mastra-convex import"].params for option in p.opts]
-    missing = [option for option in options if option.startswith("--") and f"`{option}" not in guide]
+    missing = [
+        option for option in options if option.startswith("--") and f"`{option}" not in guide
+    ]
     assert not missing, f"docs/guides/import.md lacks {missing}"
 
 
@@ -232,6 +253,11 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-")
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page."""
+    return {slug(heading) for heading in HEADING.findall(without_code(read(page)))}
+
+
 def broken_links(page: Path, text: str) -> list[str]:
     """The relative links in the text of a page that lead nowhere."""
     found = []
@@ -240,9 +266,8 @@ def broken_links(page: Path, text: str) -> list[str]:
             continue
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
-        if not file.exists() or ROOT not in (file, *file.parents):
-            found.append(target)
-        elif anchor and anchor not in map(slug, HEADING.findall(without_code(read(file)))):
+        there = file.exists() and ROOT in (file, *file.parents)
+        if not there or (anchor and anchor not in anchors(file)):
             found.append(target)
     return found
 
@@ -258,7 +283,12 @@ def test_a_broken_link_is_found() -> None:
     fine = "[a](messages.md) [b](messages.md#save_message) [c](#save_thread) [d](https://a.test/x)"
     assert broken_links(page, fine) == []
     broken = "[a](gone.md) [b](messages.md#gone) [c](#gone) [d](../../../outside.md)"
-    assert broken_links(page, broken) == ["gone.md", "messages.md#gone", "#gone", "../../../outside.md"]
+    assert broken_links(page, broken) == [
+        "gone.md",
+        "messages.md#gone",
+        "#gone",
+        "../../../outside.md",
+    ]
     assert broken_links(page, "```text\n[a](gone.md)\n```\n") == []
 
 
@@ -270,7 +300,9 @@ def test_every_page_can_be_reached() -> None:
         if page not in reached:
             reached.add(page)
             targets = (target.partition("#")[0] for target in LINK.findall(read(page)))
-            files = ((page.parent / t).resolve() for t in targets if t.endswith(".md") and ":" not in t)
+            files = (
+                (page.parent / t).resolve() for t in targets if t.endswith(".md") and ":" not in t
+            )
             waiting += [file for file in files if file.exists()]
     unreached = [name_of(page) for page in PAGES if page not in reached]
     assert not unreached, f"no link leads from the README to {unreached}"
@@ -313,60 +345,87 @@ def test_the_readme_respects_time() -> None:
 
 # Examples
 
-# Runs the blocks of one page in one namespace, without a network, and tells what each has printed.
+# Runs the blocks of one page, one after the other and without a network: Python in one namespace,
+# our commands as programs. Tells what each has printed.
 RUNNER = """
-import contextlib, io, json, socket, sys
+import contextlib, io, json, shlex, socket, subprocess, sys
 
 def refuse(*_arguments, **_options):
     raise OSError("the examples of the documentation run without a network")
 
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 
+def run(command):
+    words = shlex.split(command.replace("\\\\\\n", " "))
+    program = [sys.executable, "-m", "mastra_convex.cli.main", *words[1:]]
+    done = subprocess.run(program, stdout=-1, stderr=subprocess.STDOUT, encoding="utf-8")
+    return f"$ {command}\\n{done.stdout}"
+
 page = json.load(sys.stdin)
 namespace = {"__name__": "__main__"}
 printed = []
-for line, source in page["blocks"]:
+for block in page["blocks"]:
     out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile("\\n" * line + source, page["name"], "exec"), namespace)
+    if block["commands"]:
+        out.write("".join(map(run, block["commands"])))
+    else:
+        source = "\\n" * block["line"] + block["source"]
+        with contextlib.redirect_stdout(out):
+            exec(compile(source, page["name"], "exec"), namespace)
     printed.append(out.getvalue())
 json.dump(printed, sys.stdout)
 """
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "80", "TZ": "UTC"}
+# What differs from run to run in the output of a command.
+VARYING = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?|\d+(?:\.\d+)? (?:bytes|[kMG]B)\b")
 
 
 @dataclass
 class Example:
-    """A block of Python: its code, the line above it, and what it prints if the page says that."""
+    """A block to run, the line above it, and what it prints if the page says that."""
 
     line: int
     source: str
+    commands: list[str]
     output: str | None
 
 
+def our_commands(source: str) -> list[str]:
+    """The commands in a console block, if all are ours and end by themselves."""
+    found = re.findall(r"^\$ ((?:.*\\\n)*.*)$", source, re.MULTILINE)
+    ours = all(re.match(r"mastra-convex (?!tail)", command) for command in found)
+    return found if ours else []
+
+
 def examples(text: str) -> list[Example]:
-    """The Python blocks of a page; a `text` block that follows directly is what one prints."""
+    """The blocks of a page that can be run.
+
+    A `text` block that follows directly on a Python block is what that prints.
+    """
     found: list[Example] = []
     end = None
     for block in FENCE.finditer(text):
         language, body = block.groups()
+        line = text.count("\n", 0, block.start()) + 1
+        if language == "text" and end is not None and not text[end : block.start()].strip():
+            found[-1].output = body
+        end = None
         if language == "python":
-            found.append(Example(text.count("\n", 0, block.start()) + 1, body, None))
+            found.append(Example(line, body, [], None))
             end = block.end()
-        else:
-            if language == "text" and end is not None and not text[end : block.start()].strip():
-                found[-1].output = body
-            end = None
+        elif language == "console" and (ours := our_commands(body)):
+            found.append(Example(line, body, ours, body))
     return found
 
 
 def run_examples(name: str, text: str, folder: Path) -> list[str]:
-    """Run the Python blocks of a page in `folder`; what is wrong with them."""
+    """Run the blocks of a page in `folder`; what is wrong with them."""
     blocks = examples(text)
-    page = {"name": name, "blocks": [(block.line, block.source) for block in blocks]}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", RUNNER],
-        input=json.dumps(page),
+        input=json.dumps({"name": name, "blocks": [asdict(block) for block in blocks]}),
         cwd=folder,
+        env=ENVIRONMENT,
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -374,25 +433,36 @@ def run_examples(name: str, text: str, folder: Path) -> list[str]:
     )
     if done.returncode or done.stderr:
         return [done.stderr or f"{name} ends with {done.returncode}"]
-    printed = json.loads(done.stdout)
     return [
         f"{name}:{block.line} prints\n{text}and the page says\n{block.output}"
-        for block, text in zip(blocks, printed)
-        if block.output is not None and text != block.output
+        for block, text in zip(blocks, json.loads(done.stdout))
+        if block.output is not None and not same_output(block, text)
     ]
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if examples(read(p))], ids=name_of)
+def same_output(block: Example, printed: str) -> bool:
+    """Whether a block prints what the page says; of a command, times and sizes may differ."""
+    if not block.commands:
+        return printed == block.output
+    said = VARYING.sub("", block.output or "").split("\n")
+    return said == VARYING.sub("", printed).split("\n")
+
+
+WITH_EXAMPLES = [page for page in PAGES if examples(read(page))]
+
+
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=name_of)
 def test_examples_run(page: Path, tmp_path: Path) -> None:
     problems = run_examples(name_of(page), read(page), tmp_path)
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if examples(read(p))], ids=name_of)
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=name_of)
 def test_examples_fit_on_the_page(page: Path) -> None:
     long = [
         f"{name_of(page)}:{block.line + number}"
         for block in examples(read(page))
+        if not block.commands
         for number, line in enumerate(block.source.splitlines(), 1)
         if len(line) > WIDTH
     ]
@@ -409,3 +479,13 @@ def test_an_example_that_fails_is_found(tmp_path: Path) -> None:
     network = "```python\nimport socket\n\nsocket.create_connection(('a.test', 80))\n```\n"
     (found,) = run_examples("network.md", network, tmp_path)
     assert "without a network" in found
+
+
+def test_a_command_that_prints_something_else_is_found(tmp_path: Path) -> None:
+    version = mastra_convex.__version__
+    right = f"```console\n$ mastra-convex \\\n  --version\nmastra-convex, version {version}\n```\n"
+    assert run_examples("right.md", right, tmp_path) == []
+    (found,) = run_examples("wrong.md", right.replace(version, "none"), tmp_path)
+    assert found.startswith("wrong.md:1 prints\n$ mastra-convex")
+    assert examples("```console\n$ make demo\n```\n") == []
+    assert examples("```console\n$ mastra-convex tail\n```\n") == []

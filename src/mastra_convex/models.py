@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.record import Record, count, instant, number, payload, text
+from mastra_convex.record import Record, count, instant, number, opaque_text, payload, text
 from mastra_convex.values.payload import encode_payload
 
 # What an early package kept in `type` is `role` today (interface, section 7).
@@ -51,10 +51,10 @@ class Thread(Record):
 
     id: str = text()
     resource_id: str = text()
-    title: str | None = text(None)
-    metadata: dict[str, Any] | None = payload(None)
-    created_at: datetime = instant(None)
-    updated_at: datetime = instant(None)
+    title: str | None = text(default=None)
+    metadata: dict[str, Any] | None = payload(default=None)
+    created_at: datetime = instant(default=None)
+    updated_at: datetime = instant(default=None)
 
 
 class Message(Record):
@@ -68,12 +68,12 @@ class Message(Record):
 
     id: str = text()
     thread_id: str = text()
-    resource_id: str | None = text(None)
+    resource_id: str | None = text(default=None)
     role: str = text()
-    type: str | None = text(None)
+    type: str | None = text(default=None)
     content: Any = payload()
-    created_at: datetime = instant(None)
-    seq: int | None = count(None)
+    created_at: datetime = instant(default=None)
+    seq: int | None = count(default=None)
 
     @classmethod
     def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -97,10 +97,10 @@ class Resource(Record):
     noun = "resource"
 
     id: str = text()
-    working_memory: str | None = payload(None)
-    metadata: dict[str, Any] | None = payload(None)
-    created_at: datetime = instant(None)
-    updated_at: datetime = instant(None)
+    working_memory: str | None = opaque_text(default=None)
+    metadata: dict[str, Any] | None = payload(default=None)
+    created_at: datetime = instant(default=None)
+    updated_at: datetime = instant(default=None)
 
 
 class Trace(Record):
@@ -109,27 +109,27 @@ class Trace(Record):
     noun = "trace"
 
     id: str = text()
-    thread_id: str | None = text(None)
-    transport_id: str | None = text(None)
-    run_id: str | None = text(None)
-    root_run_id: str | None = text(None)
-    timestamp: datetime = instant(None)
-    spans: list[Any] | None = payload(None)
-    span_durations: dict[str, Any] | None = payload(None)
-    properties: dict[str, Any] | None = payload(None)
-    trace_id: str | None = text(None)
-    parent_span_id: str | None = text(None)
-    name: str | None = text(None)
-    scope: str | None = text(None)
-    kind: float | None = number(None)
-    attributes: Any = payload(None)
-    status: Any = payload(None)
-    events: Any = payload(None)
-    links: Any = payload(None)
-    other: Any = payload(None)
-    start_time: float | None = number(None)
-    end_time: float | None = number(None)
-    created_at: datetime = instant(None)
+    thread_id: str | None = text(default=None)
+    transport_id: str | None = text(default=None)
+    run_id: str | None = text(default=None)
+    root_run_id: str | None = text(default=None)
+    timestamp: datetime = instant(default=None)
+    spans: list[Any] | None = payload(default=None)
+    span_durations: dict[str, Any] | None = payload(default=None)
+    properties: dict[str, Any] | None = payload(default=None)
+    trace_id: str | None = text(default=None)
+    parent_span_id: str | None = text(default=None)
+    name: str | None = text(default=None)
+    scope: str | None = text(default=None)
+    kind: float | None = number(default=None)
+    attributes: Any = payload(default=None)
+    status: Any = payload(default=None)
+    events: Any = payload(default=None)
+    links: Any = payload(default=None)
+    other: Any = payload(default=None)
+    start_time: float | None = number(default=None)
+    end_time: float | None = number(default=None)
+    created_at: datetime = instant(default=None)
 
 
 class Eval(Record):
@@ -142,20 +142,20 @@ class Eval(Record):
     noun = "eval"
 
     id: str = text()
-    thread_id: str | None = text(None)
+    thread_id: str | None = text(default=None)
     agent_name: str = text()
     type: str = text()
-    metadata: dict[str, Any] | None = payload(None)
-    data: Any = payload(None)
-    input: str | None = text(None)
-    output: str | None = text(None)
-    result: Any = payload(None)
-    metric_name: str | None = text(None)
-    instructions: str | None = text(None)
-    test_info: Any = payload(None)
-    global_run_id: str | None = text(None)
-    run_id: str | None = text(None)
-    created_at: datetime = instant(None)
+    metadata: dict[str, Any] | None = payload(default=None)
+    data: Any = payload(default=None)
+    input: str | None = text(default=None)
+    output: str | None = text(default=None)
+    result: Any = payload(default=None)
+    metric_name: str | None = text(default=None)
+    instructions: str | None = text(default=None)
+    test_info: Any = payload(default=None)
+    global_run_id: str | None = text(default=None)
+    run_id: str | None = text(default=None)
+    created_at: datetime = instant(default=None)
 
     @classmethod
     def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -186,12 +186,12 @@ class WorkflowRun(Record):
 
     id: str = text()
     workflow_name: str = text()
-    resource_id: str | None = text(None)
-    state_type: str | None = text(None)
-    state: Any = payload(None)
-    error: Any = payload(None)
-    created_at: datetime = instant(None)
-    updated_at: datetime = instant(None)
+    resource_id: str | None = text(default=None)
+    state_type: str | None = text(default=None)
+    state: Any = payload(default=None)
+    error: Any = payload(default=None)
+    created_at: datetime = instant(default=None)
+    updated_at: datetime = instant(default=None)
 
     @property
     def run_id(self) -> str:

@@ -102,6 +102,14 @@ class _Payload(Field):
         return encode_payload(value, f"{label}: {self.wire_name}")
 
 
+class _OpaqueText(_Text):
+    def decode(self, raw: Any) -> Any:
+        return None if raw is None else decode_payload(raw)
+
+    def encode(self, value: Any, label: str) -> Any:
+        return encode_payload(super().encode(value, label), f"{label}: {self.wire_name}")
+
+
 class _Instant(Field):
     def decode(self, raw: Any) -> Any:
         return None if raw is None else _EPOCH + raw * _MILLISECOND
@@ -128,6 +136,11 @@ def count(default: Any = _REQUIRED) -> Any:
 def payload(default: Any = _REQUIRED) -> Any:
     """A field of any JSON value, kept exactly."""
     return _Payload(default)
+
+
+def opaque_text(default: Any = _REQUIRED) -> Any:
+    """A field of text that is kept exactly, lone surrogates and all: a payload."""
+    return _OpaqueText(default)
 
 
 def instant(default: Any = _REQUIRED) -> Any:
@@ -173,7 +186,7 @@ def to_milliseconds(value: Any, name: str) -> float:
 @dataclass_transform(
     kw_only_default=True,
     frozen_default=True,
-    field_specifiers=(text, number, count, payload, instant),
+    field_specifiers=(text, number, count, payload, opaque_text, instant),
 )
 class Record:
     """A model: frozen, with typed attributes over a document. Build it with keywords.
@@ -237,6 +250,11 @@ class Record:
         return wire
 
     @classmethod
+    def encode_field(cls, name: str, value: Any, label: str) -> Any:
+        """What the wire has for the value of one field; `label` begins the text of an error."""
+        return cls._by_name[name].encode(value, label)
+
+    @classmethod
     def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Bring Mastra's other shapes of this record into the model's own."""
         return given
@@ -259,7 +277,7 @@ class Record:
         for field in self.fields:
             raw = self.wire.get(field.wire_name)
             if raw is not None:
-                if isinstance(field, _Payload):
+                if isinstance(field, (_Payload, _OpaqueText)):
                     raw = decode_payload(raw)
                 elif type(raw) is float and raw.is_integer():
                     raw = int(raw)

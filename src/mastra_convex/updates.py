@@ -7,11 +7,21 @@ from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.models import Message
+from mastra_convex.record import Record
 from mastra_convex.values.payload import encode_payload
 
 _CHANGEABLE = {"role": "role", "type": "type", "content": "content"}
 _CHANGEABLE |= {"threadId": "threadId", "thread_id": "threadId"}
 _CHANGEABLE |= {"resourceId": "resourceId", "resource_id": "resourceId"}
+
+
+def record_change(kind: type[Record], id: Any, **fields: Any) -> dict[str, Any]:
+    """The id and the new values of a record's fields, by their wire names; None is not given."""
+    change: dict[str, Any] = {"id": kind.encode_field("id", id, kind.noun)}
+    for name, value in fields.items():
+        if value is not None:
+            change[name] = kind.encode_field(name, value, f"{kind.noun} {id!r:.80}")
+    return change
 
 
 def _several(given: Any, what: str) -> list[Any]:

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, cast
 
@@ -114,6 +115,21 @@ def asynchronous(target: str, loop: LoopThread) -> ConvexStorage:
 FACES = {"blocking": blocking, "async": asynchronous}
 
 
+@dataclass
+class Place:
+    """One target, and the storages opened on it with one face."""
+
+    target: str
+    face: str
+    loop: LoopThread
+    opened: list[ConvexStorage] = field(default_factory=list)
+
+    def open(self) -> ConvexStorage:
+        """One more storage; it is closed at the end of the test."""
+        self.opened.append(FACES[self.face](self.target, self.loop))
+        return self.opened[-1]
+
+
 @contextmanager
 def stuck_callback(storage: ConvexStorage) -> Iterator[tuple[Callable[[Any], Any], list[Any]]]:
     """A callback that gets stuck with its first value, and the values that it was called with.
@@ -121,7 +137,8 @@ def stuck_callback(storage: ConvexStorage) -> Iterator[tuple[Callable[[Any], Any
     It blocks its thread, or awaits what never comes, as the face of the storage has it.
     """
     got: list[Any] = []
-    if not isinstance(storage, AsyncDriver):
+    driver: object = storage
+    if not isinstance(driver, AsyncDriver):
         done = threading.Event()
 
         def block(value: Any) -> None:
@@ -133,7 +150,7 @@ def stuck_callback(storage: ConvexStorage) -> Iterator[tuple[Callable[[Any], Any
         finally:
             done.set()
     else:
-        loop = storage.loop.loop
+        loop = driver.loop.loop
         future: asyncio.Future[None] = loop.create_future()
 
         async def hang(value: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from mastra_convex._async.arrivals import AsyncArrivals
 from mastra_convex._async.evals import AsyncEvals
 from mastra_convex._async.messages import AsyncMessages
 from mastra_convex._async.resources import AsyncResources
@@ -22,6 +23,7 @@ class AsyncConvexStorage(
     AsyncTraces,
     AsyncEvals,
     AsyncWorkflowRuns,
+    AsyncArrivals,
     AsyncSystem,
 ):
     """Convex storage for what agents leave behind; everything in it can be subscribed to.

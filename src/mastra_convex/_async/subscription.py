@@ -46,8 +46,7 @@ class AsyncWatch(Generic[T]):
         `StorageClosedError` when there will be none.
         """
         if self._mailbox is None and not self._closed:
-            self._mailbox = AsyncMailbox()
-            self._unsubscribe = await self._backend.subscribe(self._read, self._mailbox.put)
+            await self._start()
         outcome = None
         if not self._closed and self._mailbox is not None:
             outcome = await self._mailbox.take(timeout)
@@ -59,6 +58,13 @@ class AsyncWatch(Generic[T]):
             raise outcome.error
         value: T = outcome.value
         return value
+
+    async def _start(self) -> None:
+        mailbox = AsyncMailbox()
+        self._unsubscribe = await self._backend.subscribe(self._read, mailbox.put)
+        self._mailbox = mailbox
+        if self._closed:  # while it was subscribing, when there was nothing to stop yet
+            self.stop()
 
     async def aclose(self) -> None:
         """End the subscription. Calling it again does nothing."""

@@ -11,7 +11,7 @@ from mastra_convex._async.subscription import AsyncWatch
 from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models import Thread, ThreadPage
 from mastra_convex.reads import threads as reads
-from mastra_convex.values.payload import encode_payload
+from mastra_convex.updates import record_change
 
 
 class AsyncThreads(AsyncStorageBase):
@@ -70,16 +70,12 @@ class AsyncThreads(AsyncStorageBase):
         `metadata` is laid over the old, member by member. `updated_at` moves on. Raises
         `NotFoundError` if there is no such thread.
         """
-
-        def args() -> dict[str, Any]:
-            given: dict[str, Any] = {"id": id}
-            if title is not None:
-                given["title"] = title
-            if metadata is not None:
-                given["metadata"] = encode_payload(metadata, f"thread {id!r}: metadata")
-            return given
-
-        return Thread.of(await self._mutate("update_thread", "threads:update", args))
+        changed = await self._mutate(
+            "update_thread",
+            "threads:update",
+            lambda: record_change(Thread, id, title=title, metadata=metadata),
+        )
+        return Thread.of(changed)
 
     async def delete_thread(self, thread_id: str) -> None:
         """Delete a thread and all its messages. A missing one is fine."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 from mastra_convex._sync.base import StorageBase
 from mastra_convex.models import Resource
 from mastra_convex.reads import resources as reads
-from mastra_convex.values.payload import encode_payload
+from mastra_convex.updates import record_change
 
 
 class Resources(StorageBase):
@@ -40,14 +40,11 @@ class Resources(StorageBase):
 
         `metadata` is laid over the old, member by member. Returns the resource as it is stored.
         """
-
-        def args() -> dict[str, Any]:
-            label = f"resource {resource_id!r:.80}"
-            given: dict[str, Any] = {"id": resource_id}
-            if working_memory is not None:
-                given["workingMemory"] = encode_payload(working_memory, f"{label}: workingMemory")
-            if metadata is not None:
-                given["metadata"] = encode_payload(metadata, f"{label}: metadata")
-            return given
-
-        return Resource.of(self._mutate("update_resource", "resources:update", args))
+        changed = self._mutate(
+            "update_resource",
+            "resources:update",
+            lambda: record_change(
+                Resource, resource_id, workingMemory=working_memory, metadata=metadata
+            ),
+        )
+        return Resource.of(changed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 
+from mastra_convex._sync.arrivals import Arrivals
 from mastra_convex._sync.evals import Evals
 from mastra_convex._sync.messages import Messages
 from mastra_convex._sync.resources import Resources
@@ -23,6 +24,7 @@ class ConvexStorage(
     Traces,
     Evals,
     WorkflowRuns,
+    Arrivals,
     System,
 ):
     """Convex storage for what agents leave behind; everything in it can be subscribed to.

@@ -46,8 +46,7 @@ class Watch(Generic[T]):
         `StorageClosedError` when there will be none.
         """
         if self._mailbox is None and not self._closed:
-            self._mailbox = Mailbox()
-            self._unsubscribe = self._backend.subscribe(self._read, self._mailbox.put)
+            self._start()
         outcome = None
         if not self._closed and self._mailbox is not None:
             outcome = self._mailbox.take(timeout)
@@ -59,6 +58,13 @@ class Watch(Generic[T]):
             raise outcome.error
         value: T = outcome.value
         return value
+
+    def _start(self) -> None:
+        mailbox = Mailbox()
+        self._unsubscribe = self._backend.subscribe(self._read, mailbox.put)
+        self._mailbox = mailbox
+        if self._closed:  # while it was subscribing, when there was nothing to stop yet
+            self.stop()
 
     def close(self) -> None:
         """End the subscription. Calling it again does nothing."""

@@ -62,7 +62,7 @@ class AsyncEmbeddedBackend:
 
     async def query(self, path: str, args: Args) -> Any:
         """See `AsyncBackend.query`."""
-        engine = self._engine or await self._open()
+        engine = await self._ready()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, engine.query, path, args, SERVICE)
 
@@ -71,7 +71,7 @@ class AsyncEmbeddedBackend:
 
         A call that is cancelled may still have happened: its turn can have come before.
         """
-        engine = self._engine or await self._open()
+        engine = await self._ready()
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Any] = loop.create_future()
         self._outbox.append(engine.prepare(path, args, SERVICE, _settle, waiter))
@@ -90,7 +90,7 @@ class AsyncEmbeddedBackend:
 
     async def subscribe(self, read: Callable[[], Read], deliver: Deliver) -> Unsubscribe:
         """See `AsyncBackend.subscribe`."""
-        engine = self._engine or await self._open()
+        engine = await self._ready()
         return engine.subscribe(read, deliver, SERVICE)
 
     async def close(self) -> None:
@@ -105,9 +105,11 @@ class AsyncEmbeddedBackend:
             await loop.run_in_executor(self._readers, self._engine.close)
         self._readers.shutdown(wait=False)
 
-    async def _open(self) -> Engine:
+    async def _ready(self) -> Engine:
         if self._closed:
             raise StorageClosedError(f"{self._path} was closed; open a new storage")
+        if self._engine is not None:
+            return self._engine
         if self._opening is None:
             self._opening = asyncio.create_task(self._open_once())
         # Shielded: a caller that gives up must not take the file away from the others.

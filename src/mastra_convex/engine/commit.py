@@ -20,7 +20,7 @@ from mastra_convex.engine.log import CommitLog, Head
 from mastra_convex.engine.registry import Function
 from mastra_convex.engine.schema import Schema
 from mastra_convex.engine.store import Connection, DatabaseError, Store, translate
-from mastra_convex.engine.transaction import Change, Writer
+from mastra_convex.engine.transaction import NOTHING, Change, Writer
 
 # More would keep the first of a group waiting for the last.
 _GROUP_LIMIT = 512
@@ -88,6 +88,7 @@ class Committer:
         self._wake = threading.Semaphore(0)
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._stopped = False
 
     def run(self, job: Job) -> Any:
         """Run one job and return its value when it is durable; raises its error."""
@@ -109,7 +110,7 @@ class Committer:
     def enqueue(self, jobs: Sequence[Job]) -> None:
         """Queue jobs and return; each `settle` is called, on the commit thread, with its group."""
         self._queue.extend(jobs)
-        if self._thread is None:
+        if self._thread is None and not self._closing:
             with self._store.lock:
                 if self._thread is None:
                     self._thread = threading.Thread(
@@ -117,6 +118,8 @@ class Committer:
                     )
                     self._thread.start()
         self._wake.release()
+        if self._stopped:
+            self._drain()
 
     def close(self) -> None:
         """Commit what is queued, then stop. Later jobs fail with `StorageClosedError`."""
@@ -125,15 +128,21 @@ class Committer:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(_CLOSE_SECONDS)
+        # What is queued from now on finds nobody who serves it, and is seen to by who queues it.
+        self._stopped = True
+        self._drain()
 
     def _serve(self) -> None:
         while True:
             self._wake.acquire()
-            while self._queue:
-                with self._store.lock:
-                    self._commit_group(None)
+            self._drain()
             if self._closing:
                 return
+
+    def _drain(self) -> None:
+        while self._queue:
+            with self._store.lock:
+                self._commit_group(None)
 
     def _commit_group(self, own: Job | None) -> None:
         """Run and commit what is queued. The caller holds the lock."""
@@ -146,24 +155,32 @@ class Committer:
         connection = self._store.writer
         try:
             self._store.check_open()
-            wrote = self._transact(connection, jobs)
+            wrote, interrupt = self._transact(connection, jobs)
         except Exception as error:
             self._roll_back()
             known = translate(error, self._store.path)
             for job in jobs:
                 job.finish(None, known)
-            wrote = False
+            wrote, interrupt = False, None
         except BaseException:
             # The thread was interrupted (Ctrl-C): its own job dies with it, the others do not.
             self._roll_back()
-            self.enqueue([job for job in jobs if job is not own and not job.done])
+            self._queue.extendleft(job for job in reversed(jobs) if job is not own)
+            self._wake.release()
             raise
         if wrote:
             self._committed()
         _settle(jobs)
+        if interrupt is not None:
+            raise interrupt
 
-    def _transact(self, connection: Connection, jobs: Sequence[Job]) -> bool:
-        """Run the jobs in one transaction; returns whether anything was written."""
+    def _transact(
+        self, connection: Connection, jobs: Sequence[Job]
+    ) -> tuple[bool, BaseException | None]:
+        """Run the jobs in one transaction; returns whether anything was written.
+
+        And the interrupt that came when they had been committed: it is to be raised, then.
+        """
         connection.execute("BEGIN IMMEDIATE")
         head = self._log.head(connection)
         clock = time.time_ns()
@@ -199,19 +216,28 @@ class Committer:
             else:
                 changes += writer.changes
                 for table, grown in writer.grown.items():
-                    total = totals.setdefault(table, [0, 0])
-                    total[0] += grown[0]
-                    total[1] += grown[1]
+                    had = totals.get(table, NOTHING)
+                    totals[table] = [a + b for a, b in zip(had, grown)]
             if several:
                 connection.execute("RELEASE job")
+        head, interrupt = Head(ts, totals), None
         if changes:
-            self._log.append(connection, Head(ts, totals), changes)
-        connection.execute("COMMIT")
+            self._log.append(connection, head, changes)
+        try:
+            connection.execute("COMMIT")
+        except Exception:
+            raise
+        except BaseException as raised:
+            # Ctrl-C is noticed when the disk has answered: most often, then, right here.
+            if connection.in_transaction:
+                raise
+            interrupt = raised
         if changes:
+            self._log.committed(head)
             self._found.committed(ts)
         for job, (value, failure) in zip(jobs, outcomes):
             job.finish(value, failure)
-        return bool(changes)
+        return bool(changes), interrupt
 
     def _roll_back(self) -> None:
         self._found.forget()

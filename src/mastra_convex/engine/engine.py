@@ -88,6 +88,7 @@ class Engine:
         self, program: ReadProgram, deliver: Deliver, principal: Principal | None
     ) -> Callable[[], None]:
         """Keep the value of `program` up to date; see `LiveQueries.subscribe`."""
+        self._store.check_open()
         return self._live.subscribe(program, deliver, principal)
 
     def close(self) -> None:

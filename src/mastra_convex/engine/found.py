@@ -51,7 +51,9 @@ class FoundDocuments:
         """Remember what was found."""
         if len(self._documents) >= _MAX_DOCUMENTS:
             self._documents.clear()
-        if all(len(document.get(table.columns[at], "")) <= _MAX_TEXT for at in table.bulky):
+        names = [table.columns[position] for position in table.bulky]
+        texts = [table.value_of(name, document.get(name)) for name in names]
+        if all(text is None or len(text) <= _MAX_TEXT for text in texts):
             self._indexes.setdefault(table.name, {})[key[1]] = table.indexes[key[1]].fields
             self._documents[key] = document
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mastra_convex.engine.query import Doc
 from mastra_convex.engine.ranges import Key, sortable
 from mastra_convex.engine.schema import Schema
-from mastra_convex.engine.transaction import BY_ID, Change, Totals
+from mastra_convex.engine.transaction import Change, Totals
 from mastra_convex.values.payload import decode_json, encode_json
 
 if TYPE_CHECKING:
@@ -49,11 +49,8 @@ class CommitLog:
         # Where in such keys the fields of each index stand, `_id` last: for `index_keys`.
         self._indexes = {
             name: {
-                BY_ID: (0,),
-                **{
-                    index.name: (*(self._fields[name].index(field) for field in index.fields), 0)
-                    for index in table.indexes.values()
-                },
+                index.name: (*(self._fields[name].index(field) for field in index.fields), 0)
+                for index in table.indexes.values()
             }
             for name, table in schema.tables.items()
         }
@@ -81,16 +78,19 @@ class CommitLog:
             "INSERT INTO _commits VALUES (?, ?, ?)",
             (head.ts, encode_json(entries), encode_json(head.totals)),
         )
-        # Should the commit fail, the next head has another timestamp, and is read.
-        self._head = head
         self._until_trim -= 1
         if self._until_trim <= 0:
             self._until_trim = _TRIM_EVERY
             connection.execute(
                 "DELETE FROM _commits WHERE ts IN "
                 "(SELECT ts FROM _commits WHERE ts < ? ORDER BY ts LIMIT ?)",
-                (head.ts - KEEP_NANOSECONDS, _TRIM_AT_MOST),
+                # The commit before this one stays: whoever is up to date must not lose its place.
+                (min(head.ts - KEEP_NANOSECONDS, self._head.ts), _TRIM_AT_MOST),
             )
+
+    def committed(self, head: Head) -> None:
+        """Remember `head`, now that it is in the file and will not be taken back."""
+        self._head = head
 
     def since(self, connection: Connection, ts: int) -> list[Entry] | None:
         """What was written after the commit `ts`; None if the log no longer reaches back to it."""

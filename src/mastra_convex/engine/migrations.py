@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mastra_convex.engine.schema import Schema, Table
+from mastra_convex.engine.schema import BY_CREATION_TIME, Schema, Table
 
 if TYPE_CHECKING:
     from mastra_convex.engine.store import Connection
@@ -21,7 +21,7 @@ APPLICATION_ID = 0x4D434F4E  # "MCON"
 
 def _create_commit_log(connection: Connection) -> None:
     # ts: the commit's timestamp, nanoseconds since the epoch, strictly increasing.
-    # totals: documents and bytes of each table after this commit.
+    # totals: documents, bytes and last `_id` of each table after this commit.
     connection.execute(
         "CREATE TABLE _commits "
         "(ts INTEGER PRIMARY KEY, changes TEXT NOT NULL, totals TEXT NOT NULL)"
@@ -67,7 +67,8 @@ def _complete(connection: Connection, table: Table) -> None:
         for name in table.fields.keys() - set(present):
             kind = table.column_types[name]
             connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {kind}')
-    wanted = {f"{table.name}__{index.name}": index for index in table.indexes.values()}
+    declared = [index for name, index in table.indexes.items() if name != BY_CREATION_TIME]
+    wanted = {f"{table.name}__{index.name}": index for index in declared}
     rows = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", [table.name]
     ).fetchall()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mastra_convex.engine.cursor import decode_cursor, encode_cursor
 from mastra_convex.engine.ranges import ReadRange, sortable
-from mastra_convex.engine.schema import Index, Table
+from mastra_convex.engine.schema import BY_CREATION_TIME, Index, Table
 
 if TYPE_CHECKING:
     from mastra_convex.engine.transaction import Reader
@@ -97,10 +97,11 @@ def _compile(
     condition = f" WHERE {' AND '.join(where)}" if where else ""
     direction = " DESC" if order == "desc" else ""
     by = ", ".join(f'"{field}"{direction}' for field in (*open_fields, "_id"))
-    return (
-        f'SELECT {columns} FROM "{table.name}" INDEXED BY "{table.name}__{index.name}"'
-        f"{condition} ORDER BY {by} LIMIT ?"
-    )
+    # Named, so that SQLite cannot choose to scan and sort instead.
+    source = f'"{table.name}"'
+    if index.name != BY_CREATION_TIME:
+        source += f' INDEXED BY "{table.name}__{index.name}"'
+    return f"SELECT {columns} FROM {source}{condition} ORDER BY {by} LIMIT ?"
 
 
 def _range_terms(

@@ -20,6 +20,9 @@ from mastra_convex.values.validators import Validator, v
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
 _COLUMN_TYPES = {"string": "TEXT", "number": "REAL", "boolean": "INTEGER"}
 _INDEXABLE = {"TEXT", "REAL"}
+BY_CREATION_TIME = "by_creation_time"
+# The word TEXT in it keeps SQLite from making numbers of JSON that looks like one.
+JSON = "JSON_TEXT"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +38,10 @@ class Index:
 
 def _column_type(field: Validator) -> str:
     shape = field.describe()
-    if shape["type"] == "union" and all(m["type"] == "literal" for m in shape["value"]):
-        shape = shape["value"][0]
-    if shape["type"] == "literal" and isinstance(shape["value"], str):
+    shapes = shape["value"] if shape["type"] == "union" else [shape]
+    if all(s["type"] == "literal" and isinstance(s["value"], str) for s in shapes):
         return "TEXT"
-    return _COLUMN_TYPES.get(shape["type"], "JSON")
+    return _COLUMN_TYPES.get(shape["type"], JSON)
 
 
 def _dump(value: Any) -> str:
@@ -53,14 +55,15 @@ class Table:
         self.name = ""
         self.fields = dict(fields)
         self.document = v.object(self.fields)
-        self.indexes: dict[str, Index] = {}
+        # Every table can be read in the order of insertion, as on Convex.
+        self.indexes = {BY_CREATION_TIME: Index(BY_CREATION_TIME, ("_id",), (False,))}
         self.column_types = {name: _column_type(field) for name, field in self.fields.items()}
         self.columns = ("_id", *self.fields)
         # Most tables hold text and numbers only; then rows need no conversion at all.
         self.readers: dict[str, Callable[[Any], Any]] = {}
         self.writers: dict[str, Callable[[Any], Any]] = {}
         for name, kind in self.column_types.items():
-            if kind == "JSON":
+            if kind == JSON:
                 self.readers[name], self.writers[name] = json.loads, _dump
             elif kind == "INTEGER":
                 self.readers[name] = bool
@@ -70,7 +73,7 @@ class Table:
 
     def index(self, name: str, fields: Sequence[str]) -> Table:
         """Add an index over `fields`, which must be text or numbers; returns the table."""
-        if not _NAME.match(name) or name in self.indexes or name in {"by_id", "by_creation_time"}:
+        if not _NAME.match(name) or name in self.indexes or name == "by_id":
             raise ValueError(f"{name!r} cannot name an index here: it is reserved, bad or taken")
         for each in fields:
             if self.column_types.get(each) not in _INDEXABLE:
@@ -87,13 +90,13 @@ class Table:
         return tuple(
             position
             for position, name in enumerate(self.columns)
-            if self.column_types.get(name) in {"TEXT", "JSON"} and name not in indexed
+            if self.column_types.get(name) in {"TEXT", JSON} and name not in indexed
         )
 
     @property
     def indexed_fields(self) -> tuple[str, ...]:
         """The fields that any index mentions."""
-        used = {field for index in self.indexes.values() for field in index.fields}
+        used = {name for index in self.indexes.values() for name in index.fields}
         return tuple(field for field in self.fields if field in used)
 
     def document_of(self, row: Sequence[Any]) -> dict[str, Any]:

@@ -205,8 +205,11 @@ def _create(path: Path) -> None:
 
 def _prepare(connection: Connection, path: str, schema: Schema, *, in_memory: bool) -> None:
     """Check that the file is ours, switch it to WAL and bring it to the present format."""
+    # One snapshot: another process may be making the file at this moment.
+    connection.execute("BEGIN")
     application, version = _identify(connection)
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    connection.execute("COMMIT")
     if application != APPLICATION_ID and (tables or version or application):
         raise ForeignFileError(
             f"{path} is a SQLite database of another program; give the path of another file",

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mastra_convex.engine.found import FoundDocuments
 from mastra_convex.engine.query import Doc, Query
 from mastra_convex.engine.ranges import ReadRange, sortable
-from mastra_convex.engine.schema import Schema, Table
+from mastra_convex.engine.schema import BY_CREATION_TIME, JSON, Schema, Table
 
 if TYPE_CHECKING:
     from mastra_convex.engine.store import Connection
 
-BY_ID = "by_id"
-_TEXTS = {"TEXT", "JSON"}
+_TEXTS = {"TEXT", JSON}
 
 
 class Change(NamedTuple):
@@ -39,8 +38,10 @@ class TableTotals(NamedTuple):
     bytes: int
 
 
-# Documents and bytes of each table.
+# Of each table: documents, bytes, and the last `_id` given out. An `_id` never comes twice, so that
+# whoever follows a table by it misses nothing.
 Totals = dict[str, list[int]]
+NOTHING = [0, 0, 0]
 
 
 @lru_cache(maxsize=1024)
@@ -58,8 +59,8 @@ def _find_sql(table: Table, index: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _insert_sql(table: Table) -> str:
-    columns = ", ".join(f'"{column}"' for column in table.fields)
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(table.fields))})'
+    columns = ", ".join(f'"{column}"' for column in (*table.fields, "_id"))
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(table.columns))})'
 
 
 @lru_cache(maxsize=4096)
@@ -103,7 +104,7 @@ class Reader:
         found, _ = self.select(self._tables[table], _get_sql(self._tables[table]), [document_id])
         if self.reads is not None:
             bound = (sortable([document_id]), True)
-            self.reads.append(ReadRange(table, BY_ID, bound[0], bound, bound))
+            self.reads.append(ReadRange(table, BY_CREATION_TIME, bound[0], bound, bound))
         return found[0] if found else None
 
     def find(self, table: str, index: str, *values: str | float) -> Doc | None:
@@ -124,8 +125,9 @@ class Reader:
     def totals(self, table: str) -> TableTotals:
         """Documents and bytes of a table: kept with each commit, not counted."""
         if self.reads is not None:
-            self.reads.append(ReadRange(table, BY_ID, (), ((), True), ((), True)))
-        return TableTotals(*self._all_totals().get(table, (0, 0)))
+            self.reads.append(ReadRange(table, BY_CREATION_TIME, (), ((), True), ((), True)))
+        documents, size, _ = self._all_totals().get(table, NOTHING)
+        return TableTotals(documents, size)
 
     def select(
         self,
@@ -205,7 +207,7 @@ class Writer(Reader):
     def totals(self, table: str) -> TableTotals:
         """As the reader's, with what this mutation has added."""
         documents, size = super().totals(table)
-        more_documents, more_bytes = self.grown.get(table, (0, 0))
+        more_documents, more_bytes, _ = self.grown.get(table, NOTHING)
         return TableTotals(documents + more_documents, size + more_bytes)
 
     def insert(self, table: str, document: Doc) -> int:
@@ -218,15 +220,27 @@ class Writer(Reader):
         values = [document.get(name) for name in target.fields]
         if target.writers:
             values = [target.value_of(n, x) for n, x in zip(target.fields, values)]
-        document_id = self._execute(_insert_sql(target), values).lastrowid
-        assert document_id is not None
-        self._note(target, None, {"_id": document_id, **document}, 1, _size(values))
+        size = _size(values)
+        totals, grown = self._all_totals().get(table, NOTHING), self.grown.get(table, NOTHING)
+        document_id = totals[2] + grown[2] + 1
+        values.append(document_id)
+        self._execute(_insert_sql(target), values)
+        self._note(target, None, {"_id": document_id, **document}, 1, size)
         return document_id
 
     def patch(self, table: str, document_id: int, fields: Doc) -> None:
         """Set `fields`; None removes one. Fields that stay equal are not written."""
         target, before = self._tables[table], self._current(table, document_id)
-        fields = {name: x for name, x in fields.items() if before.get(name) != x}
+        # In JSON, 1, 1.0 and true are not the same.
+        fields = {
+            name: x
+            for name, x in fields.items()
+            if before.get(name) != x
+            or (
+                name in target.writers
+                and target.value_of(name, before.get(name)) != target.value_of(name, x)
+            )
+        }
         if not fields:
             return
         after = before | fields
@@ -299,7 +313,8 @@ class Writer(Reader):
         self._found.wrote(*change)
         grown = self.grown.get(change.table.name)
         if grown is None:
-            self.grown[change.table.name] = [documents, size]
-        else:
-            grown[0] += documents
-            grown[1] += size
+            grown = self.grown[change.table.name] = [0, 0, 0]
+        grown[0] += documents
+        grown[1] += size
+        if change.before is None and change.after is not None:
+            grown[2] += 1

@@ -8,10 +8,12 @@ from __future__ import annotations
 from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.errors import InvalidArgumentError, LimitExceededError, NotFoundError
 from mastra_convex.functions.lib.access import Args, Doc, owns, storage_mutation, storage_query
-from mastra_convex.functions.lib.paging import EMPTY, page_of
+from mastra_convex.functions.lib.paging import EMPTY, arrivals_of, page_of
 from mastra_convex.functions.lib.payloads import merge_content
 from mastra_convex.functions.lib.records import by_key, later, public, thread_visible
 from mastra_convex.functions.validators import (
+    arrivals,
+    arrivals_args,
     list_args,
     message_fields,
     page,
@@ -92,6 +94,12 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     if args.get("withTotal") and "from" not in args and "to" not in args:
         found["total"] = total
     return found
+
+
+@storage_query(args=arrivals_args, returns=arrivals(message_fields))
+def list_arrived(ctx: QueryCtx, args: Args) -> Doc:
+    """Messages in the order in which they arrived, whoever they belong to."""
+    return arrivals_of(ctx, "messages", args)
 
 
 @storage_query(args={"ids": v.array(v.string())}, returns=v.array(record(message_fields)))

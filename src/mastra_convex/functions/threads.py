@@ -12,12 +12,14 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
-from mastra_convex.functions.lib.paging import page_of
+from mastra_convex.functions.lib.paging import arrivals_of, page_of
 from mastra_convex.functions.lib.payloads import merge
 from mastra_convex.functions.lib.records import by_key, later, patch, public
 from mastra_convex.functions.lib.records import remove as remove_document
 from mastra_convex.functions.lib.records import save as save_record
 from mastra_convex.functions.validators import (
+    arrivals,
+    arrivals_args,
     list_args,
     page,
     payload,
@@ -54,6 +56,12 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
         return page_of(ctx, "threads", "by_updated" if updated else "by_created", (), args)
     index = "by_resource_updated" if updated else "by_resource_created"
     return page_of(ctx, "threads", index, (resource_id,), args)
+
+
+@storage_query(args=arrivals_args, returns=arrivals(thread_fields))
+def list_arrived(ctx: QueryCtx, args: Args) -> Doc:
+    """Threads in the order in which they arrived, whoever they belong to."""
+    return arrivals_of(ctx, "threads", args)
 
 
 @storage_mutation(args={"thread": saved(thread_fields)}, returns=record(thread_fields))

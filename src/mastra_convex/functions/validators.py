@@ -135,6 +135,15 @@ def page(fields: Mapping[str, Validator]) -> Validator:
     )
 
 
+def arrivals(fields: Mapping[str, Validator]) -> Validator:
+    """What a list of arrivals returns: records, and the place to go on from."""
+    return v.object(
+        {"page": v.array(record(fields)), "position": v.number(), "isDone": v.boolean()}
+    )
+
+
+arrivals_args: Fields = {"after": v.optional(v.number()), "limit": v.number()}
+
 # Arguments that every list has. `from` and `to` bound the list's time field, both inclusive.
 list_args: Fields = {
     "from": v.optional(time()),

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.models import Eval, EvalPage
-from mastra_convex.reads.listing import Read, given, listing, matching, time_range, window
+from mastra_convex.reads.listing import Read, given, listing, matching, named, time_range, window
 
 _TYPES = ("test", "live")
 
 
 def evaluation(eval_id: str) -> Read[Eval | None]:
     """One eval, or None."""
-    found = yield "evals:get", given(id=eval_id)
+    found = yield "evals:get", {"id": named(eval_id, "eval_id")}
     return None if found is None else Eval.of(found)
 
 
@@ -52,6 +52,6 @@ def agent_evals(
     type: str | None = None,
 ) -> Read[list[Eval]]:
     """All evals of an agent, newest first."""
-    given(agent_name=agent_name)
-    page = yield from evals(agent_name, type, None, None, None, 0, False, include_total=False)
+    name = named(agent_name, "agent_name")
+    page = yield from evals(name, type, None, None, None, 0, False, include_total=False)
     return page.evals

@@ -68,20 +68,25 @@ def window(page: Any, per_page: Any, include_total: bool) -> Window:
     return Window(page, per_page, include_total)
 
 
-def listing(path: str, args: Doc, wanted: Window, keep: Keep | None = None) -> Read[Found]:
+def listing(
+    path: str, args: Doc, wanted: Window, keep: Keep | None = None, *, look_beyond: bool = True
+) -> Read[Found]:
     """The documents of a window of a list function.
 
     `keep` is what no index serves: the list is walked in bounded pages, and so is its total. A
-    total that the function keeps is read, not counted. Without a total the walk ends with the page.
+    total that the function keeps is read, not counted. Without a total the walk ends one document
+    after the window, which tells whether there are more; without `look_beyond` it ends there.
     """
     found: list[Doc] = []
     seen, total, cursor = 0, None, None
     end = wanted.end
     counting = wanted.include_total
     ask_total = wanted.include_total and keep is None
+    beyond = int(look_beyond and not ask_total)
     while True:
-        missing = MAX_PAGE if end is None or keep or (counting and not ask_total) else end - seen
-        limit = max(1, min(missing, MAX_PAGE))
+        limit = MAX_PAGE
+        if end is not None and keep is None and (ask_total or not counting):
+            limit = max(1, min(end + beyond - seen, MAX_PAGE))
         call_args = {**args, "limit": limit, "withTotal": ask_total}
         if cursor is not None:
             call_args["cursor"] = cursor
@@ -97,7 +102,7 @@ def listing(path: str, args: Doc, wanted: Window, keep: Keep | None = None) -> R
         cursor = reply["cursor"]
         if cursor is None:
             break
-        if not counting and end is not None and seen >= end + (keep is not None):
+        if not counting and end is not None and seen >= end + beyond:
             break
     if counting:
         total = seen
@@ -106,7 +111,7 @@ def listing(path: str, args: Doc, wanted: Window, keep: Keep | None = None) -> R
     elif total is not None:
         more = end < total
     else:
-        more = seen > end or cursor is not None
+        more = seen > end
     return Found(found, total, more)
 
 
@@ -115,7 +120,7 @@ def newest(path: str, args: Doc, count: int) -> Read[list[Doc]]:
     if count <= 0:
         return []
     wanted = Window(0, count, include_total=False)
-    found = yield from listing(path, {**args, "order": "desc"}, wanted)
+    found = yield from listing(path, {**args, "order": "desc"}, wanted, look_beyond=False)
     return found.documents[::-1]
 
 
@@ -166,6 +171,13 @@ def given(**args: Any) -> Doc:
         if value is not None and not isinstance(value, str):
             raise InvalidArgumentError(f"{name} must be text, not {value!r:.60}", path=name)
     return {name: value for name, value in args.items() if value is not None}
+
+
+def named(value: Any, name: str) -> str:
+    """An argument that must be given, and be text. Raises `InvalidArgumentError` otherwise."""
+    if not isinstance(value, str):
+        raise InvalidArgumentError(f"{name} must be text, not {value!r:.60}", path=name)
+    return value
 
 
 def matching(residual: Doc) -> Keep | None:

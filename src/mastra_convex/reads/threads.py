@@ -12,6 +12,7 @@ from mastra_convex.reads.listing import (
     given,
     listing,
     metadata_keep,
+    named,
     order_of,
     window,
 )
@@ -19,7 +20,7 @@ from mastra_convex.reads.listing import (
 
 def thread(thread_id: str, resource_id: str | None = None) -> Read[Thread | None]:
     """One thread; with `resource_id`, only if that resource owns it."""
-    found = yield "threads:get", given(id=thread_id)
+    found = yield "threads:get", {"id": named(thread_id, "thread_id")}
     if found is None or (resource_id is not None and found["resourceId"] != resource_id):
         return None
     return Thread.of(found)
@@ -57,8 +58,12 @@ def threads(
     )
 
 
-def resource_threads(resource_id: str) -> Read[list[Thread]]:
+def resource_threads(resource_id: Any) -> Read[list[Thread]]:
     """All threads of a resource, newest first."""
+    if not isinstance(resource_id, str) or not resource_id:
+        raise InvalidArgumentError(
+            f"resource_id must be the id of a resource, not {resource_id!r:.60}", path="resource_id"
+        )
     page = yield from threads(resource_id, None, None, None, 0, False, include_total=False)
     return page.threads
 

@@ -15,6 +15,7 @@ from mastra_convex.reads.listing import (
     given,
     listing,
     matching,
+    named,
     time_range,
     window,
 )
@@ -22,7 +23,7 @@ from mastra_convex.reads.listing import (
 
 def trace(trace_id: str) -> Read[Trace | None]:
     """One trace, or None."""
-    found = yield "traces:get", given(id=trace_id)
+    found = yield "traces:get", {"id": named(trace_id, "trace_id")}
     return None if found is None else Trace.of(found)
 
 

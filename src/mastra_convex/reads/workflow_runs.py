@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from mastra_convex.models import WorkflowRun, WorkflowRunPage
-from mastra_convex.reads.listing import Read, given, listing, matching, time_range, window
+from mastra_convex.reads.listing import Read, given, listing, matching, named, time_range, window
 
 
 def workflow_run(run_id: str, workflow_name: str | None = None) -> Read[WorkflowRun | None]:
     """One run, or None; without the workflow's name, the newest run of that id."""
-    found = yield "workflowRuns:get", given(id=run_id, workflowName=workflow_name)
+    args = {"id": named(run_id, "run_id"), **given(workflowName=workflow_name)}
+    found = yield "workflowRuns:get", args
     return None if found is None else WorkflowRun.of(found)
 
 

@@ -17,23 +17,24 @@ from typing import Any
 from mastra_convex.errors import InvalidPayloadError
 
 
-def _encoder(*, ensure_ascii: bool) -> Callable[[Any], str]:
-    """`JSONEncoder.encode` without NaN or white space, and without the cost of preparing itself.
+def _encoder(*, ensure_ascii: bool, allow_nan: bool) -> Callable[[Any], str]:
+    """`JSONEncoder.encode` without white space, and without the cost of preparing itself.
 
     It builds the C encoder anew for each value, which takes longer than encoding a message does.
     """
-    plain = json.JSONEncoder(ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
+    plain = json.JSONEncoder(ensure_ascii=ensure_ascii, allow_nan=allow_nan, separators=(",", ":"))
     quote = json.encoder.encode_basestring_ascii if ensure_ascii else json.encoder.encode_basestring
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # pragma: no cover - an interpreter without the C accelerator
         return plain.encode
     # No check for cycles: they end in a RecursionError, and the refusal finds them.
-    chunks = make(None, plain.default, quote, None, ":", ",", False, False, False)
+    chunks = make(None, plain.default, quote, None, ":", ",", False, False, allow_nan)
     return lambda value: "".join(chunks(value, 0))
 
 
-encode_json = _encoder(ensure_ascii=True)
-_encode_utf8 = _encoder(ensure_ascii=False)
+# The log writes infinite numbers with it; payloads have been through the other one first.
+encode_json = _encoder(ensure_ascii=True, allow_nan=True)
+_encode_utf8 = _encoder(ensure_ascii=False, allow_nan=False)
 # Two characters that JSON would give back as one.
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _decode = json.JSONDecoder().decode

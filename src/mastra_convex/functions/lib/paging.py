@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mastra_convex.engine.query import RangeBuilder
+from mastra_convex.engine.schema import BY_CREATION_TIME
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.functions.lib import counters
-from mastra_convex.functions.lib.access import Args, Ctx
+from mastra_convex.functions.lib.access import Args, Ctx, require_service
 from mastra_convex.functions.lib.records import publish
 from mastra_convex.functions.schema import schema
 
@@ -16,7 +17,35 @@ MAX_PAGE = 500
 # (16 MiB on Convex) and what a WebSocket frame may carry.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 
+
+def arrivals_of(ctx: Ctx, table: str, args: Args) -> dict[str, Any]:
+    """Records in the order in which they came into the table, after `after` or the newest.
+
+    `after` is the `position` of an earlier answer; without it the newest `limit` records are given.
+    A record that is saved again, or changed, does not arrive again.
+    """
+    require_service(ctx, "following what arrives")
+    arrivals = ctx.db.query(table)
+    if "after" in args:
+        arrivals.with_index(BY_CREATION_TIME, lambda q: q.gt("_id", args["after"]))
+        found = arrivals.paginate(None, limit_of(args), MAX_PAGE_BYTES)
+        page, done = found.page, found.cursor is None
+    else:
+        newest = arrivals.with_index(BY_CREATION_TIME).order("desc")
+        page, done = newest.paginate(None, limit_of(args), MAX_PAGE_BYTES).page[::-1], True
+    position = page[-1]["_id"] if page else args.get("after", 0)
+    return {"page": [publish(d) for d in page], "position": position, "isDone": done}
+
+
 EMPTY: dict[str, Any] = {"page": [], "cursor": None, "total": 0}
+
+
+def limit_of(args: Args) -> int:
+    """The page size asked for. Raises `InvalidArgumentError` unless it is whole, from 1 to 500."""
+    limit: float = args["limit"]
+    if not 1 <= limit <= MAX_PAGE or limit != int(limit):
+        raise InvalidArgumentError(f"limit must be whole, from 1 to {MAX_PAGE}, not {limit}")
+    return int(limit)
 
 
 def page_of(
@@ -25,13 +54,8 @@ def page_of(
     """One page of `table`: documents whose leading index fields are `values`, in order of the last.
 
     `args` are `list_args`. The total is given when it was asked for, is kept, and no time range
-    narrows the list. Raises `InvalidArgumentError` for a limit outside 1..500.
+    narrows the list.
     """
-    limit = args["limit"]
-    if not 1 <= limit <= MAX_PAGE or limit != int(limit):
-        raise InvalidArgumentError(
-            f"limit must be a whole number from 1 to {MAX_PAGE}, not {limit}"
-        )
     fields = schema.tables[table].indexes[index].fields
     time = fields[len(values)]
     low, high = args.get("from"), args.get("to")
@@ -49,7 +73,7 @@ def page_of(
         ctx.db.query(table)
         .with_index(index, inside)
         .order(args["order"])
-        .paginate(args.get("cursor"), int(limit), MAX_PAGE_BYTES)
+        .paginate(args.get("cursor"), limit_of(args), MAX_PAGE_BYTES)
     )
     page: dict[str, Any] = {"page": [publish(d) for d in found.page], "cursor": found.cursor}
     if args.get("withTotal") and low is None and high is None:

@@ -1,0 +1,36 @@
+"""Following what arrives, whoever saves it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import cast
+
+from mastra_convex._async.base import AsyncStorageBase
+from mastra_convex.models import Message, Thread
+from mastra_convex.reads import arrivals as reads
+
+
+class AsyncArrivals(AsyncStorageBase):
+    """The operation on everything that comes."""
+
+    async def follow(self, last: int = 0) -> AsyncIterator[Thread | Message]:
+        """Every thread and message that is saved from now on, each once, as it arrives.
+
+        Those of other processes too, in the order of saving; a thread comes before its messages.
+        A record that is changed, or saved again, does not come again. Begins with the `last`
+        newest messages (at most 500). Ends when the storage is closed.
+        """
+        arrivals = cast("reads.Arrivals", await self._run("follow", reads.recent(last)))
+        for message in arrivals.messages:
+            yield message
+        async with self._watch("follow", reads.latest) as changes:
+            async for _ in changes:
+                while True:
+                    read = reads.since(arrivals.positions)
+                    arrivals = cast("reads.Arrivals", await self._run("follow", read))
+                    if not arrivals.threads and not arrivals.messages:
+                        break
+                    for thread in arrivals.threads:
+                        yield thread
+                    for message in arrivals.messages:
+                        yield message

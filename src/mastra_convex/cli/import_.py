@@ -1,0 +1,228 @@
+"""`mastra-convex import`: conversations in OpenAI's chat format into threads, evals and runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mastra_convex import AsyncConvexStorage, ConvexStorageError
+from mastra_convex.cli import database_option
+from mastra_convex.cli.text import fail, one_line
+
+if TYPE_CHECKING:
+    from mastra_convex.importers.openai_chat import Conversation, ConversationMapping
+
+# Conversations that are being saved at a time: enough to share transactions, few enough to hold.
+_IN_FLIGHT = 32
+_BYTES_IN_FLIGHT = 4 * 1024 * 1024
+# What one transaction takes.
+_BATCH = 1000
+_TABLES = {
+    "threads": "threads",
+    "messages": "messages",
+    "evals": "evals",
+    "workflowRuns": "workflow runs",
+}
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@database_option
+@click.option(
+    "--messages",
+    metavar="FIELD",
+    default="messages",
+    show_default=True,
+    help="The field that holds the messages; dots lead into nested ones.",
+)
+@click.option("--metadata", metavar="FIELD", help="The field that tells more about the run.")
+@click.option("--score", metavar="FIELD", help="The field with the score; it becomes an eval.")
+@click.option("--id", metavar="TEMPLATE", help='Thread ids, such as "airline-{task_id}-{trial}".')
+@click.option("--resource", metavar="TEMPLATE", help="Who the threads belong to.")
+@click.option("--title", metavar="TEMPLATE", help="Titles of the threads.")
+@click.option("--agent", metavar="NAME", help="The agent that the scores are about.")
+@click.option("--workflow", metavar="NAME", help="Save a run of this workflow for each record.")
+def command(
+    file: str,
+    database: str,
+    messages: str,
+    metadata: str | None,
+    score: str | None,
+    id: str | None,
+    resource: str | None,
+    title: str | None,
+    agent: str | None,
+    workflow: str | None,
+) -> None:
+    """Take conversations in OpenAI's chat format from FILE into the database.
+
+    FILE is a JSON array of conversations, one object, or JSON Lines; it is read piece by piece and
+    may be of any size. A TEMPLATE is text with fields of the record: "{task_id}-{trial}",
+    "{info[task][user_id]}". Ids make an import repeatable: run it again after an interruption, and
+    nothing is there twice. Files whose records have no ids need --id, each its own.
+    """
+    from mastra_convex.importers.openai_chat import ConversationMapping
+    from mastra_convex.importers.reading import ImportSourceError
+
+    importer = _Importer(file)
+    try:
+        mapping = ConversationMapping(
+            messages=messages,
+            metadata=metadata,
+            score=score,
+            id=id,
+            resource=resource,
+            title=title,
+            agent=agent,
+            workflow=workflow,
+        )
+        held = asyncio.run(importer.run(database, mapping))
+    except ImportSourceError as error:
+        error.path = error.path or file
+        importer.tell_kept()
+        fail(str(error), "IMPORT_SOURCE")
+    except (ConvexStorageError, KeyboardInterrupt):
+        importer.tell_kept()
+        raise
+    click.echo(f"Imported {importer.summary()}")
+    if importer.messages["tool"]:
+        click.echo("Results of tools are kept with their calls, in the assistant's messages.")
+    counts = [f"{held[table]:,} {name}" for table, name in _TABLES.items()]
+    click.echo(f"{one_line(database)} now holds {', '.join(counts)}")
+
+
+class _Importer:
+    """Reads records and saves them, many at a time; `messages` counts by the source's roles."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        status = os.stat(file)
+        self._bytes = status.st_size
+        # Where the source tells no times, a second run must find the same ones.
+        self._modified = status.st_mtime_ns // 1_000_000
+        self.conversations = 0
+        self.messages: Counter[str] = Counter()
+        self._running: dict[asyncio.Task[None], int] = {}
+        self._ids: dict[str, int] = {}
+
+    def summary(self) -> str:
+        """What has been saved so far."""
+        roles = [f"{count:,} {one_line(role)}" for role, count in self.messages.most_common()]
+        total = f"{self.messages.total():,} messages"
+        return f"{self.conversations:,} conversations with {total}: {', '.join(roles) or 'none'}"
+
+    def tell_kept(self) -> None:
+        """Say on stderr what an import that did not come to its end leaves behind."""
+        if self.conversations:
+            click.echo(f"stopped; what was imported stays: {self.summary()}", err=True)
+
+    async def run(self, database: str, mapping: ConversationMapping) -> dict[str, int]:
+        """Import the whole file; returns how many records each table holds then."""
+        async with AsyncConvexStorage(database) as storage:
+            # Opens the database: what is wrong with it is no record's fault.
+            await storage.get_format_version()
+            with _progress(self._bytes) as advance:
+                try:
+                    await self._read(storage, mapping, advance)
+                finally:
+                    # Neither an error nor Ctrl-C leaves a conversation half saved.
+                    if self._running:
+                        await asyncio.wait(self._running)
+            return {table.table: table.records for table in await storage.get_statistics()}
+
+    async def _read(
+        self,
+        storage: AsyncConvexStorage,
+        mapping: ConversationMapping,
+        advance: Callable[[int], None],
+    ) -> None:
+        from mastra_convex.importers.openai_chat import convert
+        from mastra_convex.importers.reading import read_records
+
+        position = 0
+        for record in read_records(self.file):
+            number = record.index + 1
+            conversation = convert(
+                record.value, index=record.index, mapping=mapping, created_at=self._modified
+            )
+            self._check_id(conversation.thread["id"], number)
+            cost, position = record.bytes_read - position, record.bytes_read
+            while self._running and (
+                len(self._running) >= _IN_FLIGHT
+                or sum(self._running.values()) + cost > _BYTES_IN_FLIGHT
+            ):
+                await self._settle(asyncio.FIRST_COMPLETED)
+            task = asyncio.create_task(self._save(storage, number, conversation))
+            self._running[task] = cost
+            advance(cost)
+        while self._running:
+            await self._settle(asyncio.FIRST_EXCEPTION)
+
+    async def _settle(self, until: str) -> None:
+        """Wait for conversations that are being saved; raises what went wrong with one."""
+        done, _ = await asyncio.wait(self._running, return_when=until)
+        errors = []
+        for task in done:
+            del self._running[task]
+            errors.append(task.exception())
+        for error in filter(None, errors):
+            raise error
+
+    def _check_id(self, thread_id: str, number: int) -> None:
+        """Refuse an id that this file has had: one conversation would overwrite the other."""
+        from mastra_convex.importers.reading import ImportSourceError
+
+        first = self._ids.setdefault(thread_id, number)
+        if first != number:
+            raise ImportSourceError(
+                f"the thread id {thread_id!r} is that of record {first} too",
+                "Choose a template for --id that tells them apart",
+                record=number,
+            )
+
+    async def _save(
+        self, storage: AsyncConvexStorage, number: int, conversation: Conversation
+    ) -> None:
+        try:
+            await storage.save_thread(conversation.thread)
+            saves: list[Coroutine[Any, Any, object]] = [
+                _save_messages(storage, conversation.messages)
+            ]
+            if conversation.evaluation is not None:
+                saves.append(storage.save_eval(conversation.evaluation))
+            if conversation.workflow_run is not None:
+                saves.append(storage.save_workflow_run(conversation.workflow_run))
+            # Waits for all of them, so that an error leaves nothing running.
+            for outcome in await asyncio.gather(*saves, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    raise outcome
+        except ConvexStorageError as error:
+            # A new one: conversations that share a transaction may share its error.
+            raise type(error)(f"{self.file}: record {number}: {error}", **error.data) from error
+        self.conversations += 1
+        self.messages.update(conversation.source_messages)
+
+
+async def _save_messages(storage: AsyncConvexStorage, messages: list[dict[str, Any]]) -> None:
+    for start in range(0, len(messages), _BATCH):
+        await storage.save_messages(messages[start : start + _BATCH])
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, to be called with bytes as they are read; elsewhere nothing is shown."""
+    if not total or not sys.stderr or not sys.stderr.isatty():
+        yield lambda _bytes: None
+        return
+    step = max(1, total // 200)
+    with click.progressbar(
+        length=total, label="Importing", file=sys.stderr, update_min_steps=step
+    ) as bar:
+        yield bar.update
