@@ -220,7 +220,7 @@ RIGHT: dict[str, Any] = {
     "get_format_version": lambda s: s.get_format_version(),
 }
 WRITING = ("save", "update", "delete", "clear")
-LIVE = ("watch", "subscribe")
+LIVE = ("watch", "subscribe", "follow")
 
 
 def save_one_of_each(storage: ConvexStorage) -> Any:

@@ -237,8 +237,8 @@ def settle(engine: Engine) -> None:
         stop()
 
 
-def python(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """A fresh interpreter that finds the package and these tests."""
+def python(*arguments: str) -> subprocess.Popen[str]:
+    """A fresh interpreter that finds the package and these tests; see the fixture `processes`."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
     return subprocess.Popen(
         [sys.executable, *arguments],
@@ -246,17 +246,34 @@ def python(*arguments: str, **options: Any) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
     )
+
+
+class Processes:
+    """Processes that a test has started; none of them outlives it."""
+
+    def __init__(self) -> None:
+        self._all: list[subprocess.Popen[str]] = []
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `python arguments`."""
+        process = python(*arguments)
+        self._all.append(process)
+        return process
+
+    def work(self, name: str, *arguments: object) -> subprocess.Popen[str]:
+        """Start a function of `tests/engine/worker.py`."""
+        return self.start("-m", "tests.engine.worker", name, *map(str, arguments))
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for process in self._all:
+            with process:
+                process.kill()
 
 
 def finish(process: subprocess.Popen[str], timeout: float = 30.0) -> str:
     """What a process wrote; it must end well."""
-    try:
-        out, err = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        out, err = process.communicate()
-        raise AssertionError(f"the process did not end:\n{out}\n{err}") from None
+    out, err = process.communicate(timeout=timeout)
     assert process.returncode == 0, f"ended with {process.returncode}:\n{out}\n{err}"
     return out

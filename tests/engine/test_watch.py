@@ -28,6 +28,7 @@ from tests.engine.support import (
     PATIENCE,
     Doc,
     Inbox,
+    Processes,
     Spec,
     add,
     ask,
@@ -36,7 +37,6 @@ from tests.engine.support import (
     finish,
     opened,
     program,
-    python,
     read,
     settle,
     titles,
@@ -611,7 +611,7 @@ def test_commits_of_another_engine_are_seen(tmp_path: Path) -> None:
         inbox.until_value([], timeout=1.0)
 
 
-def test_commits_of_another_process_are_seen(tmp_path: Path) -> None:
+def test_commits_of_another_process_are_seen(tmp_path: Path, processes: Processes) -> None:
     path = tmp_path / "a.db"
     with opened(path) as engine:
         late: list[float] = []
@@ -625,7 +625,7 @@ def test_commits_of_another_process_are_seen(tmp_path: Path) -> None:
                 done.set()
 
         engine.subscribe(program(MORE_THAN_ALL), deliver, SERVICE)
-        finish(python("-m", "tests.engine.worker", "tick", str(path), "10"))
+        finish(processes.work("tick", path, 10))
         assert done.wait(PATIENCE)
         assert max(late) < 1.0
         assert min(late) < 0.1

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import cast
 
 from mastra_convex._async.base import AsyncStorageBase
-from mastra_convex.models import Message, Thread
 from mastra_convex.reads import arrivals as reads
 
 
 class AsyncArrivals(AsyncStorageBase):
     """The operation on everything that comes."""
 
-    async def follow(self, last: int = 0) -> AsyncIterator[Thread | Message]:
+    async def follow(self, last: int = 0) -> reads.AsyncRecords:
         """Every thread and message that is saved from now on, each once, as it arrives.
 
         Those of other processes too, in the order of saving; a thread comes before its messages.

@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import cast
 
 from mastra_convex._sync.base import StorageBase
-from mastra_convex.models import Message, Thread
 from mastra_convex.reads import arrivals as reads
 
 
 class Arrivals(StorageBase):
     """The operation on everything that comes."""
 
-    def follow(self, last: int = 0) -> Iterator[Thread | Message]:
+    def follow(self, last: int = 0) -> reads.Records:
         """Every thread and message that is saved from now on, each once, as it arrives.
 
         Those of other processes too, in the order of saving; a thread comes before its messages.

@@ -113,10 +113,11 @@ class Committer:
         if self._thread is None and not self._closing:
             with self._store.lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(
+                    thread = threading.Thread(
                         target=self._serve, name="mastra-convex-commit", daemon=True
                     )
-                    self._thread.start()
+                    thread.start()
+                    self._thread = thread
         self._wake.release()
         if self._stopped:
             self._drain()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
+from typing import Any
 
+from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.models import Message, Thread
 from mastra_convex.reads.listing import MAX_PAGE, Doc, Read
 
+# What following gives, in the two colours.
+Records = Generator[Thread | Message, None, None]
+AsyncRecords = AsyncGenerator[Thread | Message, None]
 _TABLES = ("threads", "messages")
 
 
@@ -28,8 +34,10 @@ def latest() -> Read[tuple[float, float]]:
     return newest[0], newest[1]
 
 
-def recent(last: int) -> Read[Arrivals]:
+def recent(last: Any) -> Read[Arrivals]:
     """The `last` newest messages, and the positions from which to follow."""
+    if type(last) is not int or last < 0:
+        raise InvalidArgumentError(f"last must be >= 0 and whole, not {last!r:.60}", path="last")
     positions = yield from latest()
     messages: list[Doc] = []
     if last > 0:

@@ -1,0 +1,185 @@
+import json
+import select
+import signal
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mastra_convex import ConvexStorage
+from mastra_convex.cli.main import main
+from tests.cli.processes import (
+    MAPPING,
+    PATIENCE,
+    conversations,
+    run,
+    start,
+    wait_until,
+    write_source,
+)
+from tests.cli.test_text import is_safe
+
+
+@contextmanager
+def tailing(path: Path, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A `tail` that follows `path`, ended by Ctrl-C."""
+    with start("tail", "--db", path, *arguments, **options) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE)
+
+
+def output(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdout is not None
+    return process.stdout
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    """The next line, which must come while the process runs on."""
+    ready, _, _ = select.select([output(process)], [], [], PATIENCE)
+    assert ready, "no line has come"
+    return output(process).readline()
+
+
+def begun(path: Path) -> None:
+    """A database with one thread, by whose message a test sees that `tail` has begun."""
+    with ConvexStorage(path) as storage:
+        storage.save_thread({"id": "first", "resourceId": "r"})
+        storage.save_message(
+            {"id": "first-1", "threadId": "first", "role": "user", "content": "Begun"}
+        )
+
+
+def test_every_message_of_an_import_is_shown_once_and_in_order(tmp_path: Path) -> None:
+    path, shown = tmp_path / "store.db", tmp_path / "shown.jsonl"
+    source = write_source(tmp_path / "source.json", conversations(200))
+    begun(path)
+    with shown.open("w") as file, tailing(path, "--json", stdout=file) as process:
+        wait_until(lambda: "Begun" in shown.read_text(), "tail has begun")
+        imported = run("import", source, "--db", path, *MAPPING)
+        assert imported.returncode == 0, imported.stderr
+        with ConvexStorage(path) as storage:
+            total = {t.table: t.records for t in storage.get_statistics()}["messages"]
+        wait_until(lambda: shown.read_text().count('{"message"') >= total, "all is shown")
+    assert process.returncode == 0
+    assert process.stderr is not None
+    rows = [json.loads(line) for line in shown.read_text().splitlines()]
+    threads = [row["thread"]["id"] for row in rows if "thread" in row]
+    assert len(threads) == len(set(threads)) == 201
+    found: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        if "message" in row:
+            found[row["message"]["threadId"]].append(row["message"]["seq"])
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in found.values())
+    assert sum(map(len, found.values())) == total
+
+
+def test_it_waits_for_a_file_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with tailing(path) as process:
+        wait_until(path.exists, "the file")
+        begun(path)
+        assert line_of(process) == "first  r\n"
+        assert line_of(process)[8:] == "  user      Begun\n"
+    assert process.returncode == 0
+
+
+def test_a_line_comes_at_once_and_ctrl_c_is_no_failure(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    begun(path)
+    with tailing(path, "--json") as process, ConvexStorage(path) as storage:
+        assert [*json.loads(line_of(process))] == ["thread"]
+        assert json.loads(line_of(process))["message"]["content"] == "Begun"
+        delays = []
+        for number in range(5):
+            message = {"id": f"m{number}", "threadId": "first", "role": "user", "content": "x"}
+            storage.save_message(message)
+            saved = time.perf_counter()
+            assert json.loads(line_of(process))["message"]["id"] == f"m{number}"
+            delays.append(time.perf_counter() - saved)
+    assert min(delays) < 0.25, "only the look that happens anyway has found it"
+    assert (process.returncode, output(process).read()) == (0, "")
+
+
+def test_it_ends_when_nobody_reads_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    begun(path)
+    with start("tail", "--db", path) as process:
+        line_of(process)
+        output(process).close()
+        # Nothing is written meanwhile, so that no failing write can tell it.
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+@pytest.fixture
+def once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """`tail` ends after its beginning, in this process; a database with two threads."""
+    monkeypatch.setattr("mastra_convex.cli.tail._reader_gone", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    path = tmp_path / "store.db"
+    with ConvexStorage(path) as storage:
+        for name in ("one", "two"):
+            storage.save_thread({"id": name, "resourceId": "r", "title": "A \x1b[1mtitle"})
+            storage.save_messages(
+                {
+                    "id": f"{name}-{number}",
+                    "threadId": name,
+                    "role": "user",
+                    "content": f"{name} {number} \x9b2J " + "x" * 40,
+                }
+                for number in range(8)
+            )
+            time.sleep(0.002)
+    return path
+
+
+def tail(path: Path, *arguments: str) -> Result:
+    result = CliRunner().invoke(main, ["tail", "--db", str(path), *arguments])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert all(is_safe(c) for c in result.stdout)
+    return result
+
+
+def test_it_begins_with_the_last_messages(once: Path) -> None:
+    lines = tail(once).stdout.splitlines()
+    assert lines[0] == lines[4].replace("two", "one") == "one  r  A \\x1b[1mtitle"
+    assert [line[20:25] for line in lines[1:3]] == ["one 6", "one 7"]
+    assert lines[3] == ""
+    assert [line[20:25] for line in lines[5:]] == [f"two {n}" for n in range(8)]
+    assert {len(line) for line in lines[5:]} == {40}
+    assert tail(once, "--last", "0").stdout == ""
+
+
+def test_it_may_follow_one_thread_and_show_all(once: Path) -> None:
+    lines = tail(once, "--thread", "one", "--last", "1", "--full").stdout.splitlines()
+    assert lines[1].startswith("user  20")
+    assert "".join(lines[2:]).replace(" ", "") == "one7\\x9b2J" + "x" * 40
+    assert tail(once, "--thread", "none").stdout == ""
+
+
+def test_json_is_one_object_a_line(once: Path) -> None:
+    rows = [json.loads(line) for line in tail(once, "--json", "--last", "1").stdout.splitlines()]
+    assert [[*row] for row in rows] == [["thread"], ["message"]]
+    assert rows[1]["message"]["content"].startswith("two 7 \x9b2J")
+
+
+def test_a_thread_without_a_name_is_refused(once: Path) -> None:
+    result = CliRunner().invoke(main, ["tail", "--db", str(once), "--thread", " "])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error [INVALID_ARGUMENT]: ")
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["tail", "--db", str(tmp_path / "none" / "store.db")])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error [FILE_UNAVAILABLE]: ")
