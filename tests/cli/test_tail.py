@@ -1,5 +1,4 @@
 import json
-import select
 import signal
 import subprocess
 import time
@@ -7,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import IO, Any
 
 import pytest
@@ -26,27 +27,41 @@ from tests.cli.processes import (
 from tests.cli.test_text import is_safe
 
 
+class Tail:
+    """A `tail` that runs, and the lines that it writes."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self._lines: Queue[str] = Queue()
+        self._reader = Thread(target=self._read, args=[process.stdout], daemon=True)
+        if process.stdout is not None:
+            self._reader.start()
+
+    def _read(self, output: IO[str]) -> None:
+        for line in output:
+            self._lines.put(line)
+
+    def line(self) -> str:
+        """The next line."""
+        return self._lines.get(timeout=PATIENCE)
+
+    def rest(self) -> list[str]:
+        """What else it has written, when it has ended."""
+        self._reader.join(PATIENCE)
+        return [self._lines.get() for _ in range(self._lines.qsize())]
+
+
 @contextmanager
-def tailing(path: Path, *arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+def tailing(path: Path, *arguments: str, **options: Any) -> Iterator[Tail]:
     """A `tail` that follows `path`, ended by Ctrl-C."""
     with start("tail", "--db", path, *arguments, **options) as process:
         try:
-            yield process
+            yield Tail(process)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(PATIENCE)
-
-
-def output(process: subprocess.Popen[str]) -> IO[str]:
-    assert process.stdout is not None
-    return process.stdout
-
-
-def line_of(process: subprocess.Popen[str]) -> str:
-    """The next line, which must come while the process runs on."""
-    ready, _, _ = select.select([output(process)], [], [], PATIENCE)
-    assert ready, "no line has come"
-    return output(process).readline()
+            assert process.wait(PATIENCE) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
 
 
 def begun(path: Path) -> None:
@@ -62,15 +77,13 @@ def test_every_message_of_an_import_is_shown_once_and_in_order(tmp_path: Path) -
     path, shown = tmp_path / "store.db", tmp_path / "shown.jsonl"
     source = write_source(tmp_path / "source.json", conversations(200))
     begun(path)
-    with shown.open("w") as file, tailing(path, "--json", stdout=file) as process:
+    with shown.open("w") as file, tailing(path, "--json", stdout=file):
         wait_until(lambda: "Begun" in shown.read_text(), "tail has begun")
         imported = run("import", source, "--db", path, *MAPPING)
         assert imported.returncode == 0, imported.stderr
         with ConvexStorage(path) as storage:
             total = {t.table: t.records for t in storage.get_statistics()}["messages"]
         wait_until(lambda: shown.read_text().count('{"message"') >= total, "all is shown")
-    assert process.returncode == 0
-    assert process.stderr is not None
     rows = [json.loads(line) for line in shown.read_text().splitlines()]
     threads = [row["thread"]["id"] for row in rows if "thread" in row]
     assert len(threads) == len(set(threads)) == 201
@@ -84,37 +97,37 @@ def test_every_message_of_an_import_is_shown_once_and_in_order(tmp_path: Path) -
 
 def test_it_waits_for_a_file_that_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    with tailing(path) as process:
+    with tailing(path) as shown:
         wait_until(path.exists, "the file")
         begun(path)
-        assert line_of(process) == "first  r\n"
-        assert line_of(process)[8:] == "  user      Begun\n"
-    assert process.returncode == 0
+        assert shown.line() == "first  r\n"
+        assert shown.line()[8:] == "  user      Begun\n"
 
 
 def test_a_line_comes_at_once_and_ctrl_c_is_no_failure(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     begun(path)
-    with tailing(path, "--json") as process, ConvexStorage(path) as storage:
-        assert [*json.loads(line_of(process))] == ["thread"]
-        assert json.loads(line_of(process))["message"]["content"] == "Begun"
+    with tailing(path, "--json") as shown, ConvexStorage(path) as storage:
+        assert [*json.loads(shown.line())] == ["thread"]
+        assert json.loads(shown.line())["message"]["content"] == "Begun"
         delays = []
         for number in range(5):
             message = {"id": f"m{number}", "threadId": "first", "role": "user", "content": "x"}
             storage.save_message(message)
             saved = time.perf_counter()
-            assert json.loads(line_of(process))["message"]["id"] == f"m{number}"
+            assert json.loads(shown.line())["message"]["id"] == f"m{number}"
             delays.append(time.perf_counter() - saved)
     assert min(delays) < 0.25, "only the look that happens anyway has found it"
-    assert (process.returncode, output(process).read()) == (0, "")
+    assert shown.rest() == []
 
 
 def test_it_ends_when_nobody_reads_any_more(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     begun(path)
     with start("tail", "--db", path) as process:
-        line_of(process)
-        output(process).close()
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
         # Nothing is written meanwhile, so that no failing write can tell it.
         assert process.wait(PATIENCE) == 0
         assert process.stderr is not None

@@ -45,7 +45,7 @@ def hooked() -> Iterator[Connections]:
             return cursor
 
     def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection = plain(*arguments, **{**options, "factory": Hooked})
+        connection: sqlite3.Connection = plain(*arguments, **{**options, "factory": Hooked})
         connections.all.append(connection)
         return connection
 

@@ -63,6 +63,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "tags": st.none() | st.lists(st.none() | ones | texts, max_size=2),
     "more": st.none() | ones | st.dictionaries(texts, ones, max_size=1),
 }
+# What a range can be bounded by.
+LIMITS = VALUES | {"_id": st.integers(0, 9)}
 whole_books = st.fixed_dictionaries(VALUES)
 patches = st.fixed_dictionaries({}, optional=VALUES)
 
@@ -72,10 +74,10 @@ def specs(draw: st.DrawFn) -> Spec:
     """A random range of a random index, in a random order."""
     index = draw(st.sampled_from(sorted(SCHEMA.tables["books"].indexes)))
     fields = SCHEMA.tables["books"].indexes[index].fields
-    equal = [draw(VALUES[f]) for f in fields[: draw(st.integers(0, len(fields)))]]
+    equal = [draw(LIMITS[f]) for f in fields[: draw(st.integers(0, len(fields)))]]
     bounds: list[list[Any]] = []
     if len(equal) < len(fields):
-        limits = VALUES[fields[len(equal)]].filter(lambda value: value is not None)
+        limits = LIMITS[fields[len(equal)]].filter(lambda value: value is not None)
         for side in draw(st.sampled_from([(), ("g",), ("l",), ("g", "l"), ("l", "g")])):
             bounds.append([draw(st.sampled_from([f"{side}t", f"{side}te"])), draw(limits)])
     return {"index": index, "eq": equal, "bounds": bounds, "order": draw(st.sampled_from(ORDERS))}
@@ -105,9 +107,13 @@ def cleaned(document: Doc) -> Doc:
 
 
 class Transaction:
-    """Runs steps on a copy of the model; collects what the engine is to be asked and to answer."""
+    """Runs steps on a copy of the model; collects what the engine is to be asked and to answer.
 
-    def __init__(self, books: Books) -> None:
+    `last` is the last id that was given out: none is given out again.
+    """
+
+    def __init__(self, books: Books, last: int) -> None:
+        self.last = last
         self.books = {key: dict(document) for key, document in books.items()}
         self.calls: list[list[Any]] = []
         self.answers: list[Any] = []
@@ -116,8 +122,7 @@ class Transaction:
         """Do one step; False if it cannot be done now, and was not."""
         kind, *rest = step
         if kind == "insert":
-            # SQLite numbers a new row after the last one that is there.
-            key = max(self.books, default=0) + 1
+            self.last = key = self.last + 1
             self.books[key] = {"_id": key, **cleaned(rest[0])}
             self.calls.append(["insert", "books", rest[0]])
             self.answers.append(key)

@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mastra_convex.engine.commit import Job
 from mastra_convex.engine.context import SERVICE, MutationCtx, Principal, QueryCtx
 from mastra_convex.engine.engine import Engine
 from mastra_convex.engine.query import Query
@@ -215,6 +216,34 @@ class Inbox:
     def values(self) -> list[Any]:
         """The values so far."""
         return [outcome.value for outcome in self.outcomes]
+
+
+class Settled:
+    """Takes the jobs of groups, and can be waited for."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[Job]] = []
+        self._count = 0
+        self._changed = threading.Condition()
+
+    def __call__(self, jobs: Sequence[Job]) -> None:
+        """Take a group."""
+        with self._changed:
+            self.groups.append(list(jobs))
+            self._count += len(jobs)
+            self._changed.notify_all()
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All jobs so far."""
+        return [job for group in self.groups for job in group]
+
+    def until(self, count: int) -> list[Job]:
+        """Wait for `count` jobs."""
+        with self._changed:
+            enough = self._changed.wait_for(lambda: self._count >= count, PATIENCE)
+        assert enough, f"{self._count} of {count} jobs have been settled"
+        return self.jobs
 
 
 def watch(

@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from tests.engine.support import (
     PATIENCE,
     Doc,
     Processes,
+    Settled,
     add,
     ask,
     book,
@@ -43,34 +43,6 @@ from tests.engine.support import (
     titles,
     watch,
 )
-
-
-class Settled:
-    """Takes the jobs of groups, and can be waited for."""
-
-    def __init__(self) -> None:
-        self.groups: list[list[Job]] = []
-        self._count = 0
-        self._changed = threading.Condition()
-
-    def __call__(self, jobs: Sequence[Job]) -> None:
-        """Take a group."""
-        with self._changed:
-            self.groups.append(list(jobs))
-            self._count += len(jobs)
-            self._changed.notify_all()
-
-    @property
-    def jobs(self) -> list[Job]:
-        """All jobs so far."""
-        return [job for group in self.groups for job in group]
-
-    def until(self, count: int) -> list[Job]:
-        """Wait for `count` jobs."""
-        with self._changed:
-            enough = self._changed.wait_for(lambda: self._count >= count, PATIENCE)
-        assert enough, f"{self._count} of {count} jobs have been settled"
-        return self.jobs
 
 
 def job(engine: Engine, settled: Settled, *steps: list[Any], waiter: Any = None) -> Job:
@@ -274,7 +246,7 @@ def test_closing_while_others_write_leaves_nobody_waiting(tmp_path: Path) -> Non
 class Crowd:
     """Jobs and threads that queue up while the test's thread has the write lock."""
 
-    def __init__(self, path: str | Path, **functions: Function) -> None:
+    def __init__(self, path: str | Path, **functions: Any) -> None:
         self.settled = Settled()
         self.engine = open_engine(path, wait=self._function(), **functions)
         self.ahead = [job(self.engine, self.settled, inserting(f"job {n}")) for n in range(3)]
@@ -551,10 +523,10 @@ def test_what_a_killed_process_had_acknowledged_is_there(
 
     def reap(process: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGKILL)
-        out, err = process.communicate(timeout=PATIENCE)
-        assert process.returncode == -signal.SIGKILL, err
-        lines = out.split("\n")
+        assert process.stdout is not None
+        lines = process.stdout.read().split("\n")
         acknowledged.update(lines[:-1])  # the last may have been cut short
+        assert process.wait(PATIENCE) == -signal.SIGKILL
 
     def start(number: int) -> subprocess.Popen[str]:
         return processes.work("write_until_killed", path, number)

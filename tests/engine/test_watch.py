@@ -74,11 +74,11 @@ def counting(spec: Spec) -> Callable[[], Generator[tuple[str, Doc], Any, Any]]:
 
 # Ids 1 to 5, as their years.
 SHELF = [book(title, year, note=title, tags=[title]) for year, title in enumerate("abcde", 1)]
-BETWEEN = {"index": "by_year", "bounds": [["gte", 2], ["lte", 4]]}
+BETWEEN: Spec = {"index": "by_year", "bounds": [["gte", 2], ["lte", 4]]}
 INSIDE = {"index": "by_year", "bounds": [["gt", 2], ["lt", 4]]}
-FIRST_TWO = {"index": "by_year", "count": 2}
-LAST_TWO = {"index": "by_year", "count": 2, "order": "desc"}
-MORE_THAN_ALL = {"index": "by_year", "count": 10}
+FIRST_TWO: Spec = {"index": "by_year", "count": 2}
+LAST_TWO: Spec = {"index": "by_year", "count": 2, "order": "desc"}
+MORE_THAN_ALL: Spec = {"index": "by_year", "count": 10}
 NAMED = {"index": "by_title", "eq": ["b"]}
 WITHOUT_NOTE = {"index": "by_note", "eq": [None]}
 PAGE = {"index": "by_year", "how": "paginate", "count": 2}
@@ -87,7 +87,7 @@ ONE = {"how": "get", "id": 2}
 NONE_YET = {"how": "get", "id": 6}
 FOUND = {"how": "find", "index": "by_title_year", "eq": ["b", 2]}
 FOUND_NOTHING = {"how": "find", "index": "by_title_year", "eq": ["b", 6]}
-TOTALS = {"how": "totals"}
+TOTALS: Spec = {"how": "totals"}
 
 
 def insert(year: float, title: str = "z", **fields: Any) -> Steps:
@@ -252,7 +252,7 @@ def test_a_result_that_stays_equal_is_not_delivered_again() -> None:
         inbox, _ = watch(engine, BETWEEN)
         settle(engine)
         do(engine, *clear(5, 5))  # runs it again
-        do(engine, *insert(3), ["delete", "books", 5])  # and so does this
+        do(engine, *insert(3), ["delete", "books", 6])  # and so does this
         settle(engine)
         assert len(inbox.outcomes) == 1
 
@@ -578,7 +578,7 @@ def test_one_who_was_stopped_for_longer_than_the_log_reaches_misses_nothing(
     path = tmp_path / "a.db"
     with opened(path, counted=counter.function()) as engine, opened(path) as other:
         add(engine, *SHELF)
-        specs = [BETWEEN, FIRST_TWO, {"index": "by_title", "eq": ["nobody"]}]
+        specs: list[Spec] = [BETWEEN, FIRST_TWO, {"index": "by_title", "eq": ["nobody"]}]
         inboxes = [Inbox() for _ in specs]
         for spec, inbox in zip(specs, inboxes):
             engine.subscribe(counting(spec), inbox, SERVICE)

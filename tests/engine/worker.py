@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import threading
@@ -13,8 +14,7 @@ from tests.engine.support import add, ask, book, opened
 
 def say(text: str) -> None:
     """Print a whole line at once, from any thread."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    os.write(sys.stdout.fileno(), f"{text}\n".encode())
 
 
 def tick(path: str, count: str) -> None:

@@ -38,8 +38,10 @@ class Scenario:
 def scenarios() -> Iterator[Scenario]:
     """All scenarios of all files."""
     for path in sorted(FOLDER.glob("*.json")):
-        for each in json.loads(path.read_text(encoding="utf-8"))["scenarios"]:
-            yield Scenario(path.stem, each["name"], each["steps"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for each in content["scenarios"]:
+            first = content["given"][each["given"]] if "given" in each else []
+            yield Scenario(path.stem, each["name"], first + each["steps"])
 
 
 @dataclass

@@ -164,6 +164,7 @@ class _Importer:
             advance(cost)
         while self._running:
             await self._settle(asyncio.FIRST_EXCEPTION)
+        advance(max(0, self._bytes - position))  # What stands behind the last record.
 
     async def _settle(self, until: str) -> None:
         """Wait for conversations that are being saved; raises what went wrong with one."""

@@ -21,6 +21,7 @@ from mastra_convex.engine.registry import Function
 from mastra_convex.engine.schema import Schema
 from mastra_convex.engine.store import Connection, DatabaseError, Store, translate
 from mastra_convex.engine.transaction import NOTHING, Change, Writer
+from mastra_convex.errors import StorageClosedError
 
 # More would keep the first of a group waiting for the last.
 _GROUP_LIMIT = 512
@@ -89,6 +90,12 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._stopped = False
+
+    def check_open(self) -> None:
+        """Raise `StorageClosedError` once `close` has begun, or it would never end."""
+        self._store.check_open()
+        if self._closing:
+            raise StorageClosedError(f"{self._store.path} was closed; open a new storage")
 
     def run(self, job: Job) -> Any:
         """Run one job and return its value when it is durable; raises its error."""

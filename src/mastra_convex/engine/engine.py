@@ -72,7 +72,7 @@ class Engine:
         waiter: Any = None,
     ) -> Job:
         """A job for `enqueue`; `waiter` is the caller's own. Raises what is wrong with the call."""
-        self._store.check_open()
+        self._committer.check_open()
         function = self._find(path, "mutation", args)
         return Job(path, function, args, principal, settle, waiter)
 

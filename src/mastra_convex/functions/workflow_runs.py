@@ -18,6 +18,9 @@ from mastra_convex.functions.lib.records import save as save_record
 from mastra_convex.functions.validators import list_args, page, record, saved, workflow_run_fields
 from mastra_convex.values.validators import v
 
+# Runs of other workflows with the same id, and other owners, that a resource may have to look past.
+_SAME_ID = 100
+
 
 @storage_query(
     args={"id": v.string(), "workflowName": v.optional(v.string())},
@@ -28,8 +31,9 @@ def get(ctx: QueryCtx, args: Args) -> Doc | None:
     if "workflowName" in args:
         run = by_key(ctx, "workflowRuns", args["workflowName"], args["id"])
     else:
-        newest = ctx.db.query("workflowRuns").with_index("by_run", lambda q: q.eq("id", args["id"]))
-        run = newest.order("desc").first()
+        of_id = ctx.db.query("workflowRuns").with_index("by_run", lambda q: q.eq("id", args["id"]))
+        newest = of_id.order("desc").take(1 if principal_of(ctx).is_service else _SAME_ID)
+        run = next((each for each in newest if owns(ctx, each.get("resourceId"))), None)
     return public(run) if run and owns(ctx, run.get("resourceId")) else None
 
 
