@@ -67,7 +67,9 @@ class Field:
 
     def encode(self, value: Any, label: str) -> Any:
         """What the wire has for a value; `label` begins the text of an error."""
-        if not isinstance(value, self.types) or (type(value) is bool and bool not in self.types):
+        if type(value) in self.types:
+            return value
+        if not isinstance(value, self.types) or isinstance(value, bool):
             raise InvalidArgumentError(
                 f"{label}: {self.wire_name} must be {self.expected}, not "
                 f"{type(value).__name__} {value!r:.60}",
@@ -99,7 +101,7 @@ class _Payload(Field):
         return None if raw is None else decode_payload(raw)
 
     def encode(self, value: Any, label: str) -> Any:
-        return encode_payload(value, f"{label}: {self.wire_name}")
+        return encode_payload(value, label, self.wire_name)
 
 
 class _OpaqueText(_Text):
@@ -107,7 +109,7 @@ class _OpaqueText(_Text):
         return None if raw is None else decode_payload(raw)
 
     def encode(self, value: Any, label: str) -> Any:
-        return encode_payload(super().encode(value, label), f"{label}: {self.wire_name}")
+        return encode_payload(super().encode(value, label), label, self.wire_name)
 
 
 class _Instant(Field):
@@ -197,10 +199,12 @@ class Record:
     noun: ClassVar[str] = "record"
     fields: ClassVar[tuple[Field, ...]] = ()
     _by_name: ClassVar[dict[str, Field]] = {}
+    _required: ClassVar[tuple[str, ...]] = ()
     wire: Wire
 
     def __init_subclass__(cls) -> None:
         cls.fields = tuple(f for f in vars(cls).values() if isinstance(f, Field))
+        cls._required = tuple(f.wire_name for f in cls.fields if f.default is _REQUIRED)
         cls._by_name = {f.name: f for f in cls.fields} | {f.wire_name: f for f in cls.fields}
 
     def __init__(self, **fields: Any) -> None:
@@ -242,9 +246,11 @@ class Record:
                 if field.wire_name in wire:
                     raise InvalidArgumentError(f"{label}: {field.wire_name} is given twice")
                 wire[field.wire_name] = field.encode(item, label)
-        for field in cls.fields:
-            if field.default is _REQUIRED and not wire.get(field.wire_name):
-                cls._refuse_missing(field, label)
+        for wire_name in cls._required:
+            if not wire.get(wire_name):
+                raise InvalidArgumentError(
+                    f"{label}: {wire_name} is missing or empty; give it", path=wire_name
+                )
         if extra:
             wire["extra"] = encode_payload(extra, label)
         return wire
@@ -258,12 +264,6 @@ class Record:
     def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Bring Mastra's other shapes of this record into the model's own."""
         return given
-
-    @staticmethod
-    def _refuse_missing(field: Field, label: str) -> None:
-        raise InvalidArgumentError(
-            f"{label}: {field.wire_name} is missing or empty; give it", path=field.wire_name
-        )
 
     @cached_property
     def extra(self) -> dict[str, Any]:

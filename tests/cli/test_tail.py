@@ -11,7 +11,7 @@ from threading import Thread
 from typing import IO, Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from mastra_convex import ConvexStorage
 from mastra_convex.cli.main import main
@@ -19,6 +19,7 @@ from tests.cli.processes import (
     MAPPING,
     PATIENCE,
     conversations,
+    environment,
     run,
     start,
     wait_until,
@@ -135,10 +136,8 @@ def test_it_ends_when_nobody_reads_any_more(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """`tail` ends after its beginning, in this process; a database with two threads."""
-    monkeypatch.setattr("mastra_convex.cli.tail._reader_gone", lambda: True)
-    monkeypatch.setenv("COLUMNS", "40")
+def path(tmp_path: Path) -> Path:
+    """A database with two threads of eight messages each."""
     path = tmp_path / "store.db"
     with ConvexStorage(path) as storage:
         for name in ("one", "two"):
@@ -152,47 +151,72 @@ def once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
                 }
                 for number in range(8)
             )
-            time.sleep(0.002)
     return path
 
 
-def tail(path: Path, *arguments: str) -> Result:
-    result = CliRunner().invoke(main, ["tail", "--db", str(path), *arguments])
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert all(is_safe(c) for c in result.stdout)
-    return result
+NARROW = environment(COLUMNS="40")
 
 
-def test_it_begins_with_the_last_messages(once: Path) -> None:
-    lines = tail(once).stdout.splitlines()
-    assert lines[0] == lines[4].replace("two", "one") == "one  r  A \\x1b[1mtitle"
+def test_it_begins_with_the_last_messages(path: Path) -> None:
+    with tailing(path, env=NARROW) as shown:
+        lines = [shown.line() for _ in range(13)]
+    assert shown.rest() == []
+    assert lines[0] == lines[4].replace("two", "one") == "one  r  A \\x1b[1mtitle\n"
     assert [line[20:25] for line in lines[1:3]] == ["one 6", "one 7"]
-    assert lines[3] == ""
+    assert lines[3] == "\n"
     assert [line[20:25] for line in lines[5:]] == [f"two {n}" for n in range(8)]
-    assert {len(line) for line in lines[5:]} == {40}
-    assert tail(once, "--last", "0").stdout == ""
+    assert {len(line) for line in lines[5:]} == {41}
+    assert all(is_safe(c) for line in lines for c in line)
 
 
-def test_it_may_follow_one_thread_and_show_all(once: Path) -> None:
-    lines = tail(once, "--thread", "one", "--last", "1", "--full").stdout.splitlines()
-    assert lines[1].startswith("user  20")
-    assert "".join(lines[2:]).replace(" ", "") == "one7\\x9b2J" + "x" * 40
-    assert tail(once, "--thread", "none").stdout == ""
+def test_it_may_follow_one_thread_and_show_all(path: Path) -> None:
+    arguments = ("--thread", "one", "--last", "1", "--full")
+    with tailing(path, *arguments, env=NARROW) as shown, ConvexStorage(path) as storage:
+        head, role, *body = [shown.line() for _ in range(5)]
+        message = {"role": "user", "content": "new"}
+        storage.save_message({"id": "two-9", "threadId": "two", **message})
+        storage.save_message({"id": "one-9", "threadId": "one", **message, "createdAt": 0})
+        assert shown.line().startswith("user  ")
+        assert shown.line() == "  new\n"
+    assert shown.rest() == []
+    assert head.startswith("one  r  ")
+    assert role.startswith("user  ")
+    assert "".join(body).split() == ["one", "7", "\\x9b2J", "x" * 38, "xx"]
 
 
-def test_json_is_one_object_a_line(once: Path) -> None:
-    rows = [json.loads(line) for line in tail(once, "--json", "--last", "1").stdout.splitlines()]
+def test_it_may_wait_for_one_thread(path: Path) -> None:
+    with tailing(path, "--thread", "three", "--json") as shown, ConvexStorage(path) as storage:
+        storage.save_thread({"id": "three", "resourceId": "r"})
+        storage.save_message({"id": "m", "threadId": "three", "role": "user", "content": "x"})
+        assert json.loads(shown.line())["thread"]["id"] == "three"
+        assert json.loads(shown.line())["message"]["id"] == "m"
+
+
+def test_json_is_exact(path: Path) -> None:
+    with tailing(path, "--json", "--last", "1") as shown:
+        rows = [json.loads(shown.line()) for _ in range(2)]
     assert [[*row] for row in rows] == [["thread"], ["message"]]
     assert rows[1]["message"]["content"].startswith("two 7 \x9b2J")
 
 
-def test_a_thread_without_a_name_is_refused(once: Path) -> None:
-    result = CliRunner().invoke(main, ["tail", "--db", str(once), "--thread", " "])
-    assert result.exit_code == 1
-    assert result.stderr.startswith("error [INVALID_ARGUMENT]: ")
+def test_an_empty_thread_is_shown_too(path: Path) -> None:
+    with tailing(path, "--last", "1") as shown, ConvexStorage(path) as storage:
+        assert [shown.line()[:3], shown.line()[20:25]] == ["two", "two 7"]
+        storage.save_thread({"id": "four", "resourceId": "r", "createdAt": 0})
+        assert shown.line() == "\n"
+        assert shown.line() == "four  r\n"
 
 
-def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["tail", "--db", str(tmp_path / "none" / "store.db")])
-    assert result.exit_code == 1
-    assert result.stderr.startswith("error [FILE_UNAVAILABLE]: ")
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("--thread", " "), 1, "error [INVALID_ARGUMENT]: "),
+        (("--last", "501"), 2, "Usage: "),
+        (("--db", "none/store.db"), 1, "error [FILE_UNAVAILABLE]: "),
+    ],
+)
+def test_what_cannot_be_followed(
+    path: Path, arguments: tuple[str, ...], code: int, text: str
+) -> None:
+    result = CliRunner().invoke(main, ["tail", "--db", str(path), *arguments])
+    assert (result.exit_code, result.stderr[: len(text)]) == (code, text)

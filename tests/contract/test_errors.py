@@ -370,12 +370,7 @@ def test_writing_to_a_closed_storage_fails(storage: ConvexStorage) -> None:
                 call(storage)
 
 
-def test_reading_from_a_closed_storage_fails(
-    storage: ConvexStorage, face: str, request: pytest.FixtureRequest
-) -> None:
-    if face == "async":
-        reason = "the async backend's pool of readers refuses first, with a RuntimeError"
-        request.applymarker(pytest.mark.xfail(raises=RuntimeError, reason=reason, strict=True))
+def test_reading_from_a_closed_storage_fails(storage: ConvexStorage) -> None:
     save_one_of_each(storage)
     storage.close()
     for operation, call in RIGHT.items():

@@ -59,6 +59,12 @@ LIVE = {
         lambda s: s.list_threads("r").threads,
         lambda s, n: s.save_thread(thread(f"t{n}", createdAt=at(n))),
     ),
+    "latest threads": Live(
+        lambda s: s.watch_threads(2),
+        lambda s, callback: s.subscribe_to_threads(callback, last=2),
+        lambda s: s.list_threads(order_by={"field": "updatedAt"}, per_page=2).threads,
+        lambda s, n: s.save_thread(thread(f"t{n}", createdAt=at(n))),
+    ),
     "messages": Live(
         lambda s: s.watch_thread_messages("t"),
         lambda s, callback: s.subscribe_to_thread_messages("t", callback),

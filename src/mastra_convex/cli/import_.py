@@ -14,6 +14,7 @@ import click
 
 from mastra_convex import AsyncConvexStorage, ConvexStorageError
 from mastra_convex.cli import database_option
+from mastra_convex.cli.interrupt import on_ctrl_c
 from mastra_convex.cli.text import fail, one_line
 
 if TYPE_CHECKING:
@@ -88,9 +89,12 @@ def command(
         error.path = error.path or file
         importer.tell_kept()
         fail(str(error), "IMPORT_SOURCE")
-    except (ConvexStorageError, KeyboardInterrupt):
+    except ConvexStorageError:
         importer.tell_kept()
         raise
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        importer.tell_kept()
+        raise KeyboardInterrupt from None
     click.echo(f"Imported {importer.summary()}")
     if importer.messages["tool"]:
         click.echo("Results of tools are kept with their calls, in the assistant's messages.")
@@ -125,6 +129,17 @@ class _Importer:
 
     async def run(self, database: str, mapping: ConversationMapping) -> dict[str, int]:
         """Import the whole file; returns how many records each table holds then."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def cancel() -> None:
+            task.cancel()
+            loop.call_soon_threadsafe(lambda: None)  # Wakes the loop, which may be waiting.
+
+        with on_ctrl_c(cancel):
+            return await self._run(database, mapping)
+
+    async def _run(self, database: str, mapping: ConversationMapping) -> dict[str, int]:
         async with AsyncConvexStorage(database) as storage:
             # Opens the database: what is wrong with it is no record's fault.
             await storage.get_format_version()
@@ -133,8 +148,7 @@ class _Importer:
                     await self._read(storage, mapping, advance)
                 finally:
                     # Neither an error nor Ctrl-C leaves a conversation half saved.
-                    if self._running:
-                        await asyncio.wait(self._running)
+                    await asyncio.gather(*self._running, return_exceptions=True)
             return {table.table: table.records for table in await storage.get_statistics()}
 
     async def _read(

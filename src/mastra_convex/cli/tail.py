@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import select
 import sys
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event
+from threading import Thread as BackgroundThread
 
 import click
 
-from mastra_convex import ConvexStorage, Message, Thread, Watch
+from mastra_convex import ConvexStorage, Message, StorageClosedError, Thread
 from mastra_convex.cli import database_option, json_option
-from mastra_convex.cli.follow import Follower, Show
+from mastra_convex.cli.interrupt import on_ctrl_c
 from mastra_convex.cli.text import machine_json, one_line, shorten, terminal_width
 from mastra_convex.cli.transcript import brief_lines, message_lines
 
-# A message may leave its thread as the watch sees it: the second of one millisecond, or any when
-# the thread's time was set by hand to one in the future.
-_LOOK_ANYWAY_SECONDS = 0.5
+# How many messages following begins with at the most.
+_MOST = 500
+_LOOK_SECONDS = 0.2
 
 
 @click.command("tail")
@@ -25,10 +28,10 @@ _LOOK_ANYWAY_SECONDS = 0.5
 @click.option(
     "--last",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, _MOST),
     default=10,
     show_default=True,
-    help="Messages to begin with: the newest of the threads that changed last.",
+    help="How many of the newest messages to begin with.",
 )
 @click.option("--full", is_flag=True, help="Show messages in full, not at a glance.")
 @json_option
@@ -38,73 +41,112 @@ def command(database: str, thread_id: str | None, last: int, full: bool, as_json
     Those of other processes too. Every message is shown once, when it is new. A file that is
     missing is created, and waited for.
     """
-    show = _write_json() if as_json else _write_text(full=full)
-    try:
-        with ConvexStorage(database) as storage:
-            _follow(storage, thread_id, last, show)
-    except KeyboardInterrupt:
-        return  # It has no other end, so this is no failure.
+    # Ctrl-C is no failure: there is no other end.
+    with suppress(KeyboardInterrupt), ConvexStorage(database) as storage:
+        show = _JsonWriter(storage) if as_json else _TextWriter(storage, full=full)
+        with suppress(StorageClosedError), _until_the_end(storage):
+            if thread_id is None:
+                _follow_all(storage, last, show)
+            else:
+                _follow_one(storage, thread_id, last, show)
 
 
-def _follow(storage: ConvexStorage, thread_id: str | None, last: int, show: Show) -> None:
-    changes: Watch[list[Thread]] | Watch[list[Message]] = (
-        storage.watch_threads()
-        if thread_id is None
-        else storage.watch_thread_messages(thread_id, last=1)
-    )
-    with changes:
-        # Subscribed before the first look, so that nothing falls between the two.
-        changes.next()
-        follower = Follower(storage, show, thread_id)
-        follower.begin(last)
-        while not _reader_gone():
-            follower.look()
-            try:
-                changes.next(timeout=_LOOK_ANYWAY_SECONDS)
-            except TimeoutError:
-                continue
-
-
-def _write_text(*, full: bool) -> Show:
-    """For people: the thread whenever it is another one than before, then its messages."""
-    current: str | None = None
-
-    def show(thread: Thread, message: Message | None) -> None:
-        nonlocal current
-        width, lines = terminal_width(), []
-        if thread.id != current:
-            lines += [] if current is None else [""]
-            title = shorten(thread.title or "", width)
-            lines.append(f"{one_line(thread.id)}  {one_line(thread.resource_id)}  {title}".rstrip())
-            current = thread.id
-        if message is not None:
-            render = partial(message_lines, full=True) if full else brief_lines
-            lines += render(message, width)
-        if lines:
-            click.echo("\n".join(lines))
-
-    return show
-
-
-def _write_json() -> Show:
+class _JsonWriter:
     """For programs: one object a line, `{"thread": ...}` once and then each `{"message": ...}`."""
-    told: set[str] = set()
 
-    def show(thread: Thread, message: Message | None) -> None:
-        if thread.id not in told:
-            told.add(thread.id)
-            click.echo(machine_json({"thread": thread.to_dict()}))
-        if message is not None:
-            click.echo(machine_json({"message": message.to_dict()}))
+    def __init__(self, storage: ConvexStorage) -> None:
+        self._storage = storage
+        self._told: set[str] = set()
 
-    return show
+    def thread(self, thread: Thread) -> None:
+        """Write a thread."""
+        self._told.add(thread.id)
+        click.echo(machine_json({"thread": thread.to_dict()}))
+
+    def message(self, message: Message) -> None:
+        """Write a message, after its thread."""
+        if message.thread_id not in self._told:
+            thread = self._storage.get_thread_by_id(message.thread_id)
+            if thread is not None:
+                self.thread(thread)
+        click.echo(machine_json({"message": message.to_dict()}))
 
 
-def _reader_gone() -> bool:
-    """Whether stdout is a pipe that nobody reads any more: between messages nothing else tells."""
+class _TextWriter:
+    """For people: the thread whenever it is another one than before, then its messages."""
+
+    def __init__(self, storage: ConvexStorage, *, full: bool) -> None:
+        self._storage = storage
+        self._full = full
+        self._current: str | None = None
+
+    def thread(self, thread: Thread) -> None:
+        """Write a line for a thread."""
+        space = "" if self._current is None else "\n"
+        self._current = thread.id
+        title = shorten(thread.title or "", terminal_width())
+        head = f"{one_line(thread.id)}  {one_line(thread.resource_id)}  {title}"
+        click.echo(space + head.rstrip())
+
+    def message(self, message: Message) -> None:
+        """Write the lines of a message, below its thread."""
+        if message.thread_id != self._current:
+            thread = self._storage.get_thread_by_id(message.thread_id)
+            if thread is not None:
+                self.thread(thread)
+        width = terminal_width()
+        if self._full:
+            lines = message_lines(message, width, full=True)
+        else:
+            lines = brief_lines(message, width)
+        click.echo("\n".join(lines))
+
+
+def _follow_all(storage: ConvexStorage, last: int, show: _JsonWriter | _TextWriter) -> None:
+    for record in storage.follow(last):
+        if isinstance(record, Message):
+            show.message(record)
+        else:
+            show.thread(record)
+
+
+def _follow_one(
+    storage: ConvexStorage, thread_id: str, last: int, show: _JsonWriter | _TextWriter
+) -> None:
+    """Values of a subscription are whole lists: what is not known by its id is new."""
+    known: set[str] | None = None
+    with storage.watch_thread_messages(thread_id) as values:
+        for messages in values:
+            new = messages if known is None else [m for m in messages if m.id not in known]
+            new = sorted(new, key=lambda message: message.seq or 0)
+            if known is None:
+                new = new[max(0, len(new) - last) :]
+            known = {message.id for message in messages}
+            for message in new:
+                show.message(message)
+
+
+@contextmanager
+def _until_the_end(storage: ConvexStorage) -> Iterator[None]:
+    """Closes the storage, and so ends the following, on Ctrl-C or when nobody reads our output."""
+    end = Event()
+
+    def wait() -> None:
+        while not end.wait(_LOOK_SECONDS):
+            if _unread():
+                break
+        storage.close()
+
+    BackgroundThread(target=wait, name="mastra-convex-tail-end", daemon=True).start()
+    with on_ctrl_c(end.set):
+        yield
+
+
+def _unread() -> bool:
+    """Whether stdout is a pipe that nobody reads: between messages no write fails and tells it."""
     try:
-        poll = select.poll()
-        poll.register(sys.stdout.fileno(), 0)
-        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+        output = select.poll()
+        output.register(sys.stdout.fileno(), 0)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in output.poll(0))
     except (AttributeError, OSError, ValueError):
-        return False  # A platform without poll, or no real stdout.
+        return False  # A platform without poll, or no real output.

@@ -20,7 +20,7 @@ from mastra_convex.engine.log import CommitLog, Head
 from mastra_convex.engine.registry import Function
 from mastra_convex.engine.schema import Schema
 from mastra_convex.engine.store import Connection, DatabaseError, Store, translate
-from mastra_convex.engine.transaction import NOTHING, Change, Writer
+from mastra_convex.engine.transaction import Change, Writer
 from mastra_convex.errors import StorageClosedError
 
 # More would keep the first of a group waiting for the last.
@@ -224,8 +224,9 @@ class Committer:
             else:
                 changes += writer.changes
                 for table, grown in writer.grown.items():
-                    had = totals.get(table, NOTHING)
-                    totals[table] = [a + b for a, b in zip(had, grown)]
+                    total = totals.setdefault(table, [0, 0, 0])
+                    for position, growth in enumerate(grown):
+                        total[position] += growth
             if several:
                 connection.execute("RELEASE job")
         head, interrupt = Head(ts, totals), None

@@ -114,4 +114,4 @@ class CommitLog:
                     yield index, tuple([values[position] for position in positions])
 
     def _keys(self, table: str, document: Doc | None) -> list[Any] | None:
-        return None if document is None else [document.get(f) for f in self._fields[table]]
+        return None if document is None else [*map(document.get, self._fields[table])]

@@ -88,10 +88,11 @@ def _compile(
     order: Order,
 ) -> str:
     """The statement for a query of this shape; `..._nulls` tell which values are missing."""
-    where = _range_terms(index, equal_nulls, operators)
     open_fields = index.fields[len(equal_nulls) :]
+    nullable = any(index.nullable[len(equal_nulls) :])
+    passed = "" if after_nulls is None or nullable else "l" if order == "desc" else "g"
+    where = _range_terms(index, equal_nulls, operators, passed)
     if after_nulls is not None:
-        nullable = any(index.nullable[len(equal_nulls) :])
         where.append(_after(open_fields, after_nulls, nullable, order))
     columns = ", ".join(f'"{column}"' for column in table.columns)
     condition = f" WHERE {' AND '.join(where)}" if where else ""
@@ -105,13 +106,19 @@ def _compile(
 
 
 def _range_terms(
-    index: Index, equal_nulls: tuple[bool, ...], operators: tuple[str, ...]
+    index: Index, equal_nulls: tuple[bool, ...], operators: tuple[str, ...], passed: str = ""
 ) -> list[str]:
+    """The range in SQL; `passed` is the side ("g" or "l") whose bound a cursor has left behind.
+
+    Such a bound gets a plus sign, with which SQLite does not start from it but from the cursor.
+    """
     terms = [
         f'"{field}" IS NULL' if null else f'"{field}" = ?'
         for field, null in zip(index.fields, equal_nulls)
     ]
-    terms += [f'"{index.fields[len(equal_nulls)]}" {_SQL_OPERATORS[o]} ?' for o in operators]
+    for operator in operators:
+        plus = "+" if operator[0] == passed else ""
+        terms.append(f'{plus}"{index.fields[len(equal_nulls)]}" {_SQL_OPERATORS[operator]} ?')
     return terms
 
 
@@ -119,7 +126,8 @@ def _after(fields: tuple[str, ...], nulls: tuple[bool, ...], nullable: bool, ord
     """SQL that is true for rows after a key.
 
     A row value comparison `(a, b, _id) > (?, ?, ?)` is the fast form; NULL makes it unknown, so
-    fields that documents may lack are compared one by one.
+    fields that documents may lack are compared one by one, with plus signs, so that SQLite walks
+    the index and does not look up each alternative and sort.
     """
     if not nullable:
         names = ", ".join(f'"{field}"' for field in (*fields, "_id"))
@@ -128,11 +136,11 @@ def _after(fields: tuple[str, ...], nulls: tuple[bool, ...], nullable: bool, ord
     alternatives, same = [], ""
     for field, null in zip((*fields, "_id"), (*nulls, False)):
         if order == "asc":
-            beyond = f'"{field}" IS NOT NULL' if null else f'"{field}" > ?'
+            beyond = f'+"{field}" IS NOT NULL' if null else f'+"{field}" > ?'
         else:
-            beyond = "0" if null else f'("{field}" < ? OR "{field}" IS NULL)'
+            beyond = "0" if null else f'(+"{field}" < ? OR +"{field}" IS NULL)'
         alternatives.append(f"({same}{beyond})")
-        same += f'"{field}" IS NULL AND ' if null else f'"{field}" = ? AND '
+        same += f'+"{field}" IS NULL AND ' if null else f'+"{field}" = ? AND '
     return f"({' OR '.join(alternatives)})"
 
 
@@ -191,6 +199,8 @@ class Query:
         A page ends early with the document that brings it to `max_bytes`. Raises
         `InvalidArgumentError` for a cursor of another query.
         """
+        if count < 1:
+            raise ValueError(f"a page of {count} documents would never end")
         after = None if cursor is None else decode_cursor(self._identity(), cursor)
         found = self._run(count + 1, after, max_bytes)
         if len(found) <= count and not self._cut:
@@ -231,6 +241,8 @@ class Query:
     def _run(
         self, count: int, after: tuple[Any, ...] | None, max_bytes: int | None = None
     ) -> list[Doc]:
+        if count < 0:
+            raise ValueError(f"nobody can take {count} documents")
         chosen, table, order = self._chosen(), self._table, self._order
         index, equal = chosen.index, chosen.equal
         shape = (
@@ -265,7 +277,7 @@ class Query:
                 high = bound
         begin = None if after is None else ((*equal, *sortable(after)), False)
         end = None
-        if cut:
+        if cut and documents:
             end = ((*equal, *sortable(self._key(documents[-1]))), True)
         if self._order == "desc":
             begin, end = end, begin

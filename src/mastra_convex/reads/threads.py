@@ -9,6 +9,7 @@ from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.models import Thread, ThreadPage
 from mastra_convex.reads.listing import (
     Read,
+    Window,
     given,
     listing,
     metadata_keep,
@@ -72,6 +73,7 @@ def recent_threads(last: int) -> Read[list[Thread]]:
     """The `last` threads of all resources that changed last, the newest change first."""
     if type(last) is not int:
         raise InvalidArgumentError(f"last must be a whole number, not {last!r:.60}", path="last")
-    latest = {"field": "updatedAt", "direction": "DESC"}
-    page = yield from threads(None, None, None, latest, 0, max(last, 0), include_total=False)
-    return page.threads
+    args = {"orderBy": "updatedAt", "order": "desc"}
+    wanted = Window(0, max(last, 0), include_total=False)
+    found = yield from listing("threads:list", args, wanted, look_beyond=False)
+    return [Thread.of(document) for document in found.documents]

@@ -46,13 +46,13 @@ def decode_json(text: str) -> Any:
     return _raw_decode(text)[0]
 
 
-def encode_payload(value: Any, name: str = "payload") -> str:
+def encode_payload(value: Any, *name: str) -> str:
     """JSON text from which `decode_payload` gives back a value equal to `value`.
 
-    Tuples count as arrays. Raises `InvalidPayloadError`, with the path below `name`, for what JSON
-    cannot say: NaN, infinities, bytes, datetimes, keys that are not strings, integers over Python's
-    digit limit, two surrogates that JSON would join, nesting beyond the interpreter's recursion
-    limit, cycles.
+    Tuples count as arrays. `name` is what the value is called, from the outside in. Raises
+    `InvalidPayloadError`, with the path below `name`, for what JSON cannot say: NaN, infinities,
+    bytes, datetimes, keys that are not strings, integers over Python's digit limit, two surrogates
+    that JSON would join, nesting beyond the interpreter's recursion limit, cycles.
     """
     try:
         text = _encode_utf8(value)
@@ -88,19 +88,22 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _refuse(value: Any, name: str) -> None:
+def _refuse(value: Any, name: tuple[str, ...]) -> None:
     """Raise for the first part of `value` that JSON cannot say; return if there is none."""
     try:
-        for path, reason in _faults(value, name, set()):
+        for path, reason in _faults(value, _joined(name), set()):
             raise InvalidPayloadError(f"{path} {reason}", path=path)
     except RecursionError:
         raise _too_deep(name) from None
 
 
-def _too_deep(name: str) -> InvalidPayloadError:
-    return InvalidPayloadError(
-        f"{name} is nested too deeply to be written as JSON; flatten it", path=name
-    )
+def _too_deep(name: tuple[str, ...]) -> InvalidPayloadError:
+    path = _joined(name)
+    return InvalidPayloadError(f"{path} is nested too deeply for JSON; flatten it", path=path)
+
+
+def _joined(name: tuple[str, ...]) -> str:
+    return ": ".join(name) or "payload"
 
 
 def _faults(value: Any, path: str, above: set[int]) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,133 @@
+"""Pages: bounded in records and in bytes, bound to their arguments."""
+
+from typing import Any
+
+import pytest
+
+from mastra_convex.errors import InvalidArgumentError
+from mastra_convex.functions.lib import paging
+from mastra_convex.functions.lib.paging import MAX_PAGE, arrivals_of, limit_of, page_of
+from tests.functions.lib.inside import Inside
+
+LIST = {"order": "asc", "limit": 3}
+
+
+def save(inside: Inside, count: int, size: int = 1) -> None:
+    """A thread with messages whose content has a size."""
+    inside.mutation("threads:save", thread={"id": "t", "resourceId": "r"})
+    for n in range(count):
+        message = {"id": f"m{n}", "threadId": "t", "role": "user", "content": "1" * size}
+        inside.mutation("messages:save", messages=[{**message, "createdAt": n}])
+
+
+def page(inside: Inside, **args: Any) -> dict[str, Any]:
+    """A page of the thread, as the helper gives it."""
+    found: dict[str, Any] = inside(
+        lambda ctx: page_of(ctx, "messages", "by_thread_created", ("t",), {**LIST, **args})
+    )
+    return found
+
+
+def names(page: dict[str, Any]) -> list[str]:
+    return [each["id"] for each in page["page"]]
+
+
+def test_a_walk_in_both_directions(inside: Inside) -> None:
+    save(inside, 7)
+    for order in ("asc", "desc"):
+        found, cursor, pages = [], None, 0
+        while True:
+            more: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
+            each = page(inside, order=order, **more)
+            found += names(each)
+            pages += 1
+            cursor = each["cursor"]
+            if cursor is None:
+                break
+        assert (found if order == "asc" else found[::-1]) == [f"m{n}" for n in range(7)]
+        assert pages == 3
+
+
+def test_nothing_internal_is_given_out(inside: Inside) -> None:
+    save(inside, 1)
+    (each,) = page(inside)["page"]
+    assert "_id" not in each
+    threads = inside(lambda ctx: page_of(ctx, "threads", "by_created", (), LIST))["page"]
+    assert threads[0].keys() == {"id", "resourceId", "createdAt", "updatedAt"}
+
+
+def test_a_page_ends_where_it_is_large(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(inside, 5, size=400)
+    monkeypatch.setattr(paging, "MAX_PAGE_BYTES", 1000)
+    first = page(inside, limit=5)
+    assert names(first) == ["m0", "m1", "m2"]
+    assert names(page(inside, limit=5, cursor=first["cursor"])) == ["m3", "m4"]
+    # Whatever its size, a page has one record at least, and the walk goes on.
+    monkeypatch.setattr(paging, "MAX_PAGE_BYTES", 1)
+    found, cursor = [], None
+    for _ in range(6):
+        each = page(inside, limit=5, **({} if cursor is None else {"cursor": cursor}))
+        found += names(each)
+        cursor = each["cursor"]
+        if cursor is None:
+            break
+    assert found == [f"m{n}" for n in range(5)]
+
+
+def test_a_cursor_belongs_to_its_arguments(inside: Inside) -> None:
+    save(inside, 5)
+    cursor = page(inside)["cursor"]
+    for change in ({"order": "desc"}, {"from": 1}, {"to": 9}):
+        with pytest.raises(InvalidArgumentError, match="belongs to another query"):
+            page(inside, cursor=cursor, **change)
+    with pytest.raises(InvalidArgumentError, match="belongs to another query"):
+        inside(lambda ctx: page_of(ctx, "threads", "by_created", (), {**LIST, "cursor": cursor}))
+    # The size of a page may change on the way.
+    assert names(page(inside, cursor=cursor, limit=1)) == ["m3"]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "e30=", "bnVsbA==", "WzFd", "ü", "[1]"])
+def test_a_damaged_cursor_is_refused(inside: Inside, cursor: str) -> None:
+    save(inside, 5)
+    with pytest.raises(InvalidArgumentError, match="cursor"):
+        page(inside, cursor=cursor)
+
+
+def test_a_total_is_given_where_it_is_kept(inside: Inside) -> None:
+    save(inside, 5)
+    # Messages have theirs in their thread, where the function takes it from.
+    assert "total" not in page(inside, withTotal=True)
+
+    def total(**args: Any) -> Any:
+        work = {**LIST, "withTotal": True, **args}
+        return inside(lambda ctx: page_of(ctx, "threads", "by_created", (), work)).get("total")
+
+    assert total() == 1
+    assert total(withTotal=False) is None
+    assert total(**{"from": 0}) is None
+    assert total(to=1) is None
+
+
+@pytest.mark.parametrize("limit", [1, 2.0, MAX_PAGE])
+def test_a_limit_that_is_allowed(limit: float) -> None:
+    assert limit_of({"limit": limit}) == limit
+    assert type(limit_of({"limit": limit})) is int
+
+
+@pytest.mark.parametrize("limit", [0, -1, MAX_PAGE + 1, 1.5, float("inf"), float("-inf")])
+def test_a_limit_that_is_not(limit: float) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"from 1 to {MAX_PAGE}, not"):
+        limit_of({"limit": limit})
+
+
+def test_arrivals_are_bounded_in_bytes_too(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(inside, 4, size=400)
+    monkeypatch.setattr(paging, "MAX_PAGE_BYTES", 700)
+    found = inside(lambda ctx: arrivals_of(ctx, "messages", {"limit": 4, "after": 0}))
+    assert (names(found), found["isDone"]) == (["m0", "m1"], False)
+    found = inside(
+        lambda ctx: arrivals_of(ctx, "messages", {"limit": 4, "after": found["position"]})
+    )
+    assert names(found) == ["m2", "m3"]
+    newest = inside(lambda ctx: arrivals_of(ctx, "messages", {"limit": 4}))
+    assert (names(newest), newest["isDone"]) == (["m2", "m3"], True)

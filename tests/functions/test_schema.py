@@ -1,0 +1,56 @@
+"""Tables and indexes: what each must have."""
+
+import pytest
+
+from mastra_convex.engine.schema import Table
+from mastra_convex.functions.schema import schema
+from mastra_convex.functions.system import TABLES
+from mastra_convex.functions.validators import (
+    eval_fields,
+    message_fields,
+    resource_fields,
+    thread_fields,
+    trace_fields,
+    workflow_run_fields,
+)
+
+RECORDS = {
+    "threads": thread_fields,
+    "messages": message_fields,
+    "resources": resource_fields,
+    "traces": trace_fields,
+    "evals": eval_fields,
+    "workflowRuns": workflow_run_fields,
+}
+each_table = pytest.mark.parametrize("table", schema.tables.values(), ids=lambda t: t.name)
+
+
+def test_the_tables() -> None:
+    assert list(schema.tables) == [*TABLES, "counters"]
+    assert tuple(RECORDS) == TABLES
+
+
+@each_table
+def test_every_record_is_found_by_its_key(table: Table) -> None:
+    key = table.indexes["by_key"].fields
+    expected = {"workflowRuns": ("workflowName", "id")}.get(table.name, ("id",))
+    assert key == (("table", "index", "first", "second") if table.name == "counters" else expected)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_document_is_its_record(name: str) -> None:
+    inside = {"threads": {"messageCount", "lastSeq"}}.get(name, set())
+    assert schema.tables[name].fields.keys() == RECORDS[name].keys() | inside
+
+
+@each_table
+def test_no_index_is_the_beginning_of_another(table: Table) -> None:
+    fields = {name: index.fields for name, index in table.indexes.items() if index.fields}
+    doubled = [
+        (one, other)
+        for one in fields
+        for other in fields
+        if one != other and fields[other][: len(fields[one])] == fields[one]
+    ]
+    # The key is kept by itself: it holds one document for each value.
+    assert [pair for pair in doubled if "by_key" not in pair] == []
