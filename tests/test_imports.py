@@ -59,7 +59,7 @@ LAYERS = {
     "record": Layer(FLOOR, not_stdlib=WORK),
     "models": Layer((*FLOOR, "record"), not_stdlib=WORK),
     "reads": Layer((*FLOOR, "record", "models", "reads"), not_stdlib=WORK),
-    "updates": Layer((*FLOOR, "models"), not_stdlib=WORK),
+    "updates": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
     "importers": Layer((*FLOOR, "importers"), not_stdlib=WORK),
     "engine": Layer((*FLOOR, "engine"), not_named=ENTITIES),
     "engine.store": Layer((*FLOOR, "engine"), not_stdlib=frozenset(), not_named=ENTITIES),
@@ -83,6 +83,7 @@ LAYERS = {
     "_async": Layer((*CLIENT, "_async"), on_use=("backends",)),
     "_sync": Layer((*CLIENT, "_sync"), on_use=("backends",)),
     "": Layer((*FLOOR, "models", "_version", "_async", "_sync")),
+    "testing": Layer(("", "backends.recording")),
     "cli": Layer(("", "errors", "models", "importers", "cli"), third_party=("click",)),
 }
 

@@ -24,6 +24,12 @@ TESTED_ELSEWHERE = {
     # What an entity does is seen through the public API, on each backend.
     **{f"_async/{entity}.py": f"tests/contract/test_{entity}.py" for entity in ENTITIES},
     **{f"reads/{entity}.py": f"tests/contract/test_{entity}.py" for entity in ENTITIES},
+    "_async/arrivals.py": "tests/contract/test_arrivals.py",
+    "reads/arrivals.py": "tests/contract/test_arrivals.py",
+    "_async/subscription.py": "tests/contract/test_subscriptions.py",
+    # What is wrong with a call names its operation: the part that all of them share.
+    "_async/base.py": "tests/contract/test_errors.py",
+    "_async/storage.py": "tests/contract/test_sharing.py",
     # Calls and expected replies are data, which other languages' functions can be held against.
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
 }
@@ -38,7 +44,7 @@ def without_test(files: Iterable[str]) -> list[str]:
         if not source.endswith(".py") or WITHOUT_TEST.search(source):
             continue
         folder, _, name = source.rpartition("/")
-        mirror = "/".join(filter(None, ("tests", folder, f"test_{name.lstrip('_')}")))
+        mirror = "/".join(filter(None, ("tests", folder, f"test_{name.lstrip('_').replace('_.py', '.py')}")))
         expected = TESTED_ELSEWHERE.get(source, mirror)
         if expected not in files:
             found.append(f"{expected}, the test of {PACKAGE}/{source}")

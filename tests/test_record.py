@@ -250,13 +250,11 @@ def test_what_is_no_moment(moment: Any, text: str) -> None:
     st.datetimes(
         datetime(1900, 1, 1),  # noqa: DTZ001 - the bounds are without a zone here
         datetime(2200, 1, 1),  # noqa: DTZ001
-        timezones=st.timezones(),
+        timezones=st.integers(-1439, 1439).map(lambda m: timezone(timedelta(minutes=m))),
     )
 )
 def test_a_moment_comes_back(moment: datetime) -> None:
-    book = Book.of(Book.encode({"id": "b", "printed_at": moment}))
-    # Where clocks are set back, Python compares moments of two zones as never equal.
-    assert book.printed_at == moment.astimezone(timezone.utc)
+    assert Book.of(Book.encode({"id": "b", "printed_at": moment})).printed_at == moment
 
 
 @given(st.integers(-62_135_596_800_000, 253_402_300_799_999))

@@ -101,8 +101,8 @@ def test_one_object_is_a_file_of_one_conversation(tmp_path: Path) -> None:
     source = tmp_path / "source.json"
     source.write_text('{"messages": [{"role": "user", "content": "Hello"}]}')
     assert take_in(source).stdout == (
-        "Imported 1 conversations with 1 messages: 1 user\n"
-        "store.db now holds 1 threads, 1 messages, 0 evals, 0 workflow runs\n"
+        "Imported 1 conversation with 1 message: 1 user\n"
+        "store.db now holds 1 thread, 1 message, 0 evals, 0 workflow runs\n"
     )
 
 

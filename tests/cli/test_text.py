@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mastra_convex.cli import text as shown
 from mastra_convex.cli.text import (
     columns,
+    counted,
     fail,
     machine_json,
     moment,
@@ -172,6 +173,14 @@ def test_moments_never_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_sizes_are_for_people(count: int, text: str) -> None:
     assert size(count) == text
+
+
+def test_one_is_one_and_more_are_more() -> None:
+    assert [counted(n, "thread") for n in (0, 1, 2000)] == [
+        "0 threads",
+        "1 thread",
+        "2,000 threads",
+    ]
 
 
 def test_the_width_has_a_floor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,10 @@ def parts(*given: Any) -> dict[str, Any]:
         ),
         (parts({"type": "tool-call", "toolName": "find"}), [("call", "find()")]),
         (
+            parts({"toolInvocation": {**CALL, "args": {}, "rawInput": '{"to": '}}),
+            [("call", 'find({"to": )')],
+        ),
+        (
             parts({"type": "tool-find", "input": {"to": "Rome"}, "output": "none"}),
             [("call", 'find({"to": "Rome"})'), ("result", "none")],
         ),

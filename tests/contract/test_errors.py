@@ -301,7 +301,7 @@ NOT_JSON: list[tuple[Any, str, str]] = [
     ({"m": {1: "x"}}, ".m", "has the key 1; JSON keys are strings"),
     ({"m": {None: "x"}}, ".m", "has the key None; JSON keys are strings"),
     (_CYCLE, "[0]", "contains itself; JSON cannot say that"),
-    (_DEEP, "", "is nested too deeply to be written as JSON; flatten it"),
+    (_DEEP, "", "is nested too deeply for JSON; flatten it"),
     ("\ud83e\uddf5", "", "has a surrogate pair as two characters"),
 ]
 

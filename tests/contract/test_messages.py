@@ -189,6 +189,22 @@ def test_too_many_messages_at_once(storage: ConvexStorage) -> None:
     assert storage.get_messages("t", last=1)[0].content == "m999"
 
 
+def test_vectors_of_the_interface(storage: ConvexStorage) -> None:
+    """Those of section 11 that tell of lists: 1, 2, 11 and 12."""
+    for name, count in (("A", 5), ("B", 3)):
+        storage.save_thread(thread(name))
+        storage.save_messages(
+            [message(f"{name.lower()}{n}", name, createdAt=at(n)) for n in range(1, count + 1)]
+        )
+    page = storage.list_messages("A", per_page=2, page=1)
+    assert (ids(page.messages), page.has_more) == (["a3", "a4"], True)
+    page = storage.list_messages("A", per_page=0)
+    assert (page.messages, page.total, page.has_more) == ([], 0, False)
+    assert ids(storage.list_messages_by_id(["a5", "unknown", "a1", "a5"])) == ["a1", "a5"]
+    threads = storage.list_threads(per_page=0)
+    assert (threads.threads, threads.total, threads.has_more) == ([], 2, True)
+
+
 def test_a_long_thread(storage: ConvexStorage) -> None:
     names = save_conversation(storage, 1200)
     assert ids(storage.get_messages("t")) == names

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, Queue
@@ -148,8 +149,9 @@ def test_a_callback_gets_the_present_value_then_each_change(
     assert got.empty()
 
 
-@each_live
-def test_what_does_not_change_the_value_is_not_told(storage: ConvexStorage, live: Live) -> None:
+@pytest.mark.parametrize("name", sorted(LIVE.keys() - {"latest threads"}))
+def test_what_does_not_change_the_value_is_not_told(storage: ConvexStorage, name: str) -> None:
+    live = LIVE[name]
     live.change(storage, 0)
     with live.watch(storage) as watch:
         first = watch.next(SECONDS)
@@ -187,6 +189,9 @@ def test_the_last_value_is_the_truth_after_a_burst(storage: ConvexStorage, live:
     expected = live.read(storage)
     await_value(watch, expected)
     watch.close()
+    deadline = time.monotonic() + SECONDS
+    while got[-1:] != [expected] and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert got[-1] == expected
 
 

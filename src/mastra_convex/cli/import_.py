@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections import Counter
@@ -15,7 +16,7 @@ import click
 from mastra_convex import AsyncConvexStorage, ConvexStorageError
 from mastra_convex.cli import database_option
 from mastra_convex.cli.interrupt import on_ctrl_c
-from mastra_convex.cli.text import fail, one_line
+from mastra_convex.cli.text import counted, fail, one_line
 
 if TYPE_CHECKING:
     from mastra_convex.importers.openai_chat import Conversation, ConversationMapping
@@ -26,10 +27,10 @@ _BYTES_IN_FLIGHT = 4 * 1024 * 1024
 # What one transaction takes.
 _BATCH = 1000
 _TABLES = {
-    "threads": "threads",
-    "messages": "messages",
-    "evals": "evals",
-    "workflowRuns": "workflow runs",
+    "threads": "thread",
+    "messages": "message",
+    "evals": "eval",
+    "workflowRuns": "workflow run",
 }
 
 
@@ -98,7 +99,7 @@ def command(
     click.echo(f"Imported {importer.summary()}")
     if importer.messages["tool"]:
         click.echo("Results of tools are kept with their calls, in the assistant's messages.")
-    counts = [f"{held[table]:,} {name}" for table, name in _TABLES.items()]
+    counts = [counted(held[table], noun) for table, noun in _TABLES.items()]
     click.echo(f"{one_line(database)} now holds {', '.join(counts)}")
 
 
@@ -119,8 +120,9 @@ class _Importer:
     def summary(self) -> str:
         """What has been saved so far."""
         roles = [f"{count:,} {one_line(role)}" for role, count in self.messages.most_common()]
-        total = f"{self.messages.total():,} messages"
-        return f"{self.conversations:,} conversations with {total}: {', '.join(roles) or 'none'}"
+        total = counted(sum(self.messages.values()), "message")
+        shown = counted(self.conversations, "conversation")
+        return f"{shown} with {total}" + (f": {', '.join(roles)}" if roles else "")
 
     def tell_kept(self) -> None:
         """Say on stderr what an import that did not come to its end leaves behind."""
@@ -136,7 +138,7 @@ class _Importer:
             task.cancel()
             loop.call_soon_threadsafe(lambda: None)  # Wakes the loop, which may be waiting.
 
-        with on_ctrl_c(cancel):
+        with on_ctrl_c(cancel), _few_collections():
             return await self._run(database, mapping)
 
     async def _run(self, database: str, mapping: ConversationMapping) -> dict[str, int]:
@@ -228,6 +230,17 @@ class _Importer:
 async def _save_messages(storage: AsyncConvexStorage, messages: list[dict[str, Any]]) -> None:
     for start in range(0, len(messages), _BATCH):
         await storage.save_messages(messages[start : start + _BATCH])
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for cycles rarely: records are many objects without one, and it takes a tenth longer."""
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 @contextmanager

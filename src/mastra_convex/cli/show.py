@@ -18,6 +18,7 @@ from mastra_convex import (
 from mastra_convex.cli import database_option, json_option
 from mastra_convex.cli.text import (
     columns,
+    counted,
     machine_json,
     moment,
     one_line,
@@ -26,7 +27,6 @@ from mastra_convex.cli.text import (
     shorten,
     size,
     terminal_width,
-    wrap,
 )
 from mastra_convex.cli.transcript import message_lines
 
@@ -114,7 +114,7 @@ def _threads(
     rows = [_row(storage, thread) for thread in found.threads]
     click.echo("\n".join(_table(rows)))
     first = page * per_page + 1
-    click.echo(f"\n{first:,} to {first + len(rows) - 1:,} of {total:,} threads.", nl=False)
+    click.echo(f"\n{first:,} to {first + len(rows) - 1:,} of {counted(total, 'thread')}.", nl=False)
     more = f" The next: --page {page + 1}." if found.has_more else ""
     click.echo(
         f"{more} One of them: mastra-convex show --db {one_line(shlex.quote(database))} THREAD_ID"
@@ -159,15 +159,14 @@ def _conversation(
         click.echo(machine_json(parts))
         return
     width = terminal_width()
-    count = f"the last {len(messages):,}" if last else f"{len(messages):,}"
+    count = ("the last " if last else "") + counted(len(messages), "message")
     head = f"{one_line(thread.id)}  "
     room = max(_NARROWEST_TITLE, width - columns(head))
     click.echo(f"{head}{shorten(thread.title or '', room)}".rstrip())
-    about = (
+    click.echo(
         f"resource {one_line(thread.resource_id)}, created {moment(thread.wire['createdAt'])}, "
-        f"updated {moment(thread.wire['updatedAt'])}, {count} messages"
+        f"updated {moment(thread.wire['updatedAt'])}, {count}"
     )
-    click.echo("\n".join(wrap(about, width)))
     if thread.metadata:
         text = "metadata " + readable_json(thread.metadata)
         click.echo(one_line(text) if full else shorten(text, width))

@@ -147,6 +147,11 @@ def size(count: int) -> str:
     return f"{count} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
 
 
+def counted(count: int, noun: str) -> str:
+    """How many there are of something: `1 thread`, `2,000 threads`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def fail(message: str, code: str | None = None) -> NoReturn:
     """Say on stderr what is wrong, in one line, and end with exit code 1."""
     click.echo(f"error{f' [{code}]' if code else ''}: {one_line(message)}", err=True)

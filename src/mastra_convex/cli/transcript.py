@@ -69,7 +69,8 @@ def _of_part(part: Any) -> list[Piece]:
 def _tool(given: Mapping[str, Any], name: str) -> list[Piece]:
     """A call, its result, or both: what of them the part has."""
     found = []
-    for label, keys in (("call", ("args", "input")), ("result", ("result", "output"))):
+    # What a model has written in place of arguments, when it is no JSON, is `rawInput`.
+    for label, keys in (("call", ("rawInput", "args", "input")), ("result", ("result", "output"))):
         value = next((given[key] for key in keys if key in given), None)
         if label == "call" and given.get("type") != "tool-result":
             found.append(Piece(label, f"{name}({'' if value is None else readable_json(value)})"))

@@ -68,11 +68,15 @@ class Store:
             check_same_thread=False,
             cached_statements=_CACHED_STATEMENTS,
         )
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
-        # On macOS fsync alone leaves data in the drive's cache; elsewhere this changes nothing.
-        connection.execute(f"PRAGMA fullfsync = {'ON' if self._durable else 'OFF'}")
-        if readonly:
-            connection.execute("PRAGMA query_only = ON")
+        try:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+            # On macOS fsync alone leaves data in the drive's cache; elsewhere this changes nothing.
+            connection.execute(f"PRAGMA fullfsync = {'ON' if self._durable else 'OFF'}")
+            if readonly:
+                connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     @contextmanager
