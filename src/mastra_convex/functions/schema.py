@@ -80,7 +80,8 @@ schema = define_schema(
                 "table": v.string(),
                 "index": v.string(),
                 "first": v.string(),
-                "second": v.optional(v.string()),
+                # Empty for an index with one leading value.
+                "second": v.string(),
                 "count": v.number(),
             }
         ).index("by_key", ["table", "index", "first", "second"]),

@@ -64,24 +64,18 @@ def _values(document: Doc | None, fields: Values) -> Values | None:
 
 
 def _find(ctx: Ctx, table: str, index: str, values: Values) -> Doc | None:
-    first, second = (*values, None)[:2]
-    return (
-        ctx.db.query("counters")
-        .with_index(
-            "by_key",
-            lambda q: (
-                q.eq("table", table).eq("index", index).eq("first", first).eq("second", second)
-            ),
-        )
-        .unique()
-    )
+    first, second = (*values, "")[:2]
+    return ctx.db.find("counters", "by_key", table, index, first, second)
 
 
 def _add(ctx: MutationCtx, table: str, index: str, values: Values, delta: int) -> None:
     counter = _find(ctx, table, index, values)
     if counter is None:
-        fields = dict(zip(("first", "second"), values))
-        ctx.db.insert("counters", {"table": table, "index": index, **fields, "count": delta})
+        first, second = (*values, "")[:2]
+        ctx.db.insert(
+            "counters",
+            {"table": table, "index": index, "first": first, "second": second, "count": delta},
+        )
     elif counter["count"] + delta == 0:
         ctx.db.delete("counters", counter["_id"])
     else:
