@@ -57,13 +57,13 @@ def test_every_order(storage: ConvexStorage) -> None:
 
 
 def test_equal_times_of_change_are_in_the_order_of_saving(storage: ConvexStorage) -> None:
-    for n, name in enumerate("abcd"):
+    for n, name in enumerate("cadb"):
         storage.save_thread(thread(name, createdAt=at(-n), updatedAt=at(0)))
     by = "updatedAt"
     ascending = storage.list_threads(order_by={"field": by, "direction": "ASC"}).threads
     descending = storage.list_threads(order_by={"field": by}).threads
-    assert ids(ascending) == list("abcd")
-    assert ids(descending) == list("dcba")
+    assert ids(ascending) == list("cadb")
+    assert ids(descending) == list("bdac")
 
 
 def test_a_change_moves_a_thread_to_the_front(storage: ConvexStorage) -> None:

@@ -369,6 +369,35 @@ def test_an_interrupt_after_the_commit_does_nothing_twice(
     assert any(map(interrupted_in_company, range(100)))
 
 
+def test_an_interrupt_before_the_commit_undoes_it(connections: Connections, tmp_path: Path) -> None:
+    with opened(tmp_path / "a.db") as engine:
+        connections.before = fail_once("COMMIT", KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            add(engine, book("interrupted"))
+        assert everything(engine) == []
+        add(engine, book("after"))
+        assert titles(everything(engine)) == ["after"]
+
+
+def test_many_who_queue_first_at_once_share_one_commit_thread(tmp_path: Path) -> None:
+    settled = Settled()
+    starting: list[threading.Thread] = []
+
+    @mutation(args={}, returns=v.null())
+    def wait(ctx: MutationCtx, args: Doc) -> None:
+        for thread in starting:
+            thread.start()
+        time.sleep(0.02)
+
+    with opened(tmp_path / "a.db", wait=wait) as engine:
+        jobs = [job(engine, settled, inserting(f"{number}")) for number in range(4)]
+        starting += [threading.Thread(target=engine.enqueue, args=([one],)) for one in jobs]
+        engine.mutation("test:wait", {}, SERVICE)
+        settled.until(4)
+        names = [thread.name for thread in threading.enumerate()]
+        assert names.count("mastra-convex-commit") == 1
+
+
 def test_a_full_disk_is_said_and_leaves_the_file_whole(
     connections: Connections, tmp_path: Path
 ) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from mastra_convex.engine.context import SERVICE, MutationCtx, Principal, QueryCtx
 from mastra_convex.engine.engine import Engine
+from mastra_convex.engine.engine import _abandon_all as in_fork
+from mastra_convex.engine.engine import _close_all as at_exit
 from mastra_convex.engine.registry import mutation, query
 from mastra_convex.errors import (
     CorruptFileError,
@@ -20,6 +22,7 @@ from mastra_convex.errors import (
     StorageClosedError,
 )
 from mastra_convex.values.validators import v
+from tests.engine.flaky import Connections
 from tests.engine.support import (
     MEMORY,
     SCHEMA,
@@ -28,6 +31,7 @@ from tests.engine.support import (
     ask,
     book,
     do,
+    open_engine,
     opened,
     registry_of,
     settle,
@@ -171,6 +175,30 @@ def test_an_engine_that_could_not_open_leaves_nothing(tmp_path: Path) -> None:
             Engine(path, SCHEMA, registry_of())
     assert threads() == threads_before
     assert len(files_open()) == files_before
+
+
+def test_what_nobody_closed_is_closed_when_the_program_ends() -> None:
+    engine = open_engine()
+    inbox, _ = watch(engine, {"how": "totals"})
+    inbox.until(bool)
+    at_exit()
+    inbox.until_error(StorageClosedError)
+    with pytest.raises(StorageClosedError):
+        add(engine, book("a"))
+
+
+def test_a_fork_uses_nothing_of_its_parent(connections: Connections, tmp_path: Path) -> None:
+    with opened(tmp_path / "a.db") as engine:
+        add(engine, book("a"))
+        ask(engine, index="by_title")
+        in_fork()
+        for call in (ask, add, watch):
+            with pytest.raises(StorageClosedError, match="before this process was forked"):
+                call(engine)
+        engine.close()
+        for connection in connections.all:
+            connection.execute("SELECT 1")  # left open, because SQLite forbids closing them
+            connection.close()
 
 
 def test_many_engines_may_share_a_file(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from tests.engine.support import add, ask, book, opened, registry_of, titles
 # test fails, a file of before would be opened as if it had what it has not: give the change a step
 # in `engine/migrations.py` (an empty one will do where only columns or indexes were added) and
 # enter the digest under the new number. The lines of released formats stay.
-FORMATS = {1: "db7ce520d5fc4c29"}
+FORMATS = {1: "493e63207abc0632"}
 
 
 def contents(path: Path) -> dict[str, Any]:
@@ -265,6 +265,24 @@ def test_a_migration_that_the_disk_ends_can_be_repeated(
     assert number_of(old) == FORMAT_VERSION
     migrate_to(monkeypatch, old, new_schema(), nothing).close()
     assert number_of(old) == FORMAT_VERSION + 1
+
+
+def test_a_migration_that_sqlite_itself_gave_up_can_be_repeated(
+    old: Path, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(old)
+
+    def give_up(sql: str) -> None:
+        if sql.startswith("CREATE INDEX"):
+            connections.before = None
+            connections.all[-1].execute("ROLLBACK")
+            raise sqlite3.OperationalError("database or disk is full")
+
+    connections.before = give_up
+    with pytest.raises(FileUnavailableError, match="full"):
+        migrate_to(monkeypatch, old, new_schema(), nothing)
+    assert contents(old) == before
+    migrate_to(monkeypatch, old, new_schema(), nothing).close()
 
 
 def test_who_comes_second_finds_nothing_to_do(old: Path) -> None:

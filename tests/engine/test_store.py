@@ -487,6 +487,14 @@ def test_a_read_that_fails_is_said_in_our_words(connections: Connections, tmp_pa
         assert titles(ask(engine, index="by_title")) == ["a"]
 
 
+def test_a_snapshot_that_cannot_begin_is_said(connections: Connections, tmp_path: Path) -> None:
+    with opened(ours(tmp_path / "a.db")) as engine:
+        connections.before = fail_once("BEGIN", sqlite3.OperationalError("disk I/O error"))
+        with pytest.raises(FileUnavailableError, match="disk I/O error"):
+            ask(engine, index="by_title")
+        assert titles(ask(engine, index="by_title")) == ["0"]
+
+
 def test_what_sqlite_cannot_hold_is_an_invalid_argument(connections: Connections) -> None:
     with opened() as engine:
         connections.before = fail_once("INSERT", sqlite3.DataError("string or blob too big"))

@@ -570,6 +570,22 @@ def test_closing_ends_every_subscription(where: str, tmp_path: Path) -> None:
             add(engine, book("a"))
 
 
+def test_nobody_can_subscribe_while_all_are_told_of_the_end() -> None:
+    refused: list[StorageClosedError] = []
+
+    def deliver(outcome: Outcome) -> None:
+        if outcome.error is not None:
+            try:
+                engine.subscribe(program(MORE_THAN_ALL), Inbox(), SERVICE)
+            except StorageClosedError as error:
+                refused.append(error)
+
+    with opened() as engine:
+        engine.subscribe(program(MORE_THAN_ALL), deliver, SERVICE)
+        settle(engine)
+    assert len(refused) == 1
+
+
 @pytest.mark.parametrize("back", [False, True])
 def test_one_who_was_stopped_for_longer_than_the_log_reaches_misses_nothing(
     back: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -105,6 +105,25 @@ def test_text_is_kept_short_where_utf_8_can_say_it() -> None:
 
 def test_tuples_count_as_arrays() -> None:
     assert decode_payload(encode_payload((1, ("a", ())))) == [1, ["a", []]]
+    value = ({"a": (1.5, True, None), "b": {}}, 2**70, "\u00fc")
+    assert decode_payload(encode_payload(value)) == [
+        {"a": [1.5, True, None], "b": {}},
+        2**70,
+        "\u00fc",
+    ]
+
+
+def test_an_error_of_the_value_itself_is_left() -> None:
+    class Once(dict[str, int]):
+        """Fails when it is first asked."""
+
+        def items(self) -> Any:
+            if self.pop("first", None):
+                raise ValueError("not now")
+            return super().items()
+
+    with pytest.raises(ValueError, match="not now"):
+        encode_payload([Once(first=1, a=2)])
 
 
 def test_an_ordered_map_is_a_map_and_a_part_may_occur_twice() -> None:

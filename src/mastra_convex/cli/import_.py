@@ -51,18 +51,7 @@ _TABLES = {
 @click.option("--title", metavar="TEMPLATE", help="Titles of the threads.")
 @click.option("--agent", metavar="NAME", help="The agent that the scores are about.")
 @click.option("--workflow", metavar="NAME", help="Save a run of this workflow for each record.")
-def command(
-    file: str,
-    database: str,
-    messages: str,
-    metadata: str | None,
-    score: str | None,
-    id: str | None,
-    resource: str | None,
-    title: str | None,
-    agent: str | None,
-    workflow: str | None,
-) -> None:
+def command(file: str, database: str, **fields: Any) -> None:
     """Take conversations in OpenAI's chat format from FILE into the database.
 
     FILE is a JSON array of conversations, one object, or JSON Lines; it is read piece by piece and
@@ -75,16 +64,8 @@ def command(
 
     importer = _Importer(file)
     try:
-        mapping = ConversationMapping(
-            messages=messages,
-            metadata=metadata,
-            score=score,
-            id=id,
-            resource=resource,
-            title=title,
-            agent=agent,
-            workflow=workflow,
-        )
+        # The options that are left are named after its fields.
+        mapping = ConversationMapping(**fields)
         held = asyncio.run(importer.run(database, mapping))
     except ImportSourceError as error:
         error.path = error.path or file
