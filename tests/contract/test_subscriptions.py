@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from mastra_convex import ConvexStorage, StorageClosedError
+from mastra_convex.backends.base import Deliver, Read, Unsubscribe
+from mastra_convex.backends.recording import RecordingBackend
 from tests.contract.faces import SECONDS, stuck_callback
 from tests.contract.records import (
     at,
@@ -384,6 +386,22 @@ def test_closing_a_watch_ends_the_iteration(storage: ConvexStorage) -> None:
         pass
     with pytest.raises(StorageClosedError):
         unread.next(SECONDS)
+
+
+def test_a_watch_that_is_stopped_while_it_subscribes() -> None:
+    class Slow(RecordingBackend):
+        def subscribe(self, read: Callable[[], Read], deliver: Deliver) -> Unsubscribe:
+            unsubscribe = super().subscribe(read, deliver)
+            watch.stop()  # by somebody else, who finds nothing to unsubscribe yet
+            return unsubscribe
+
+    backend = Slow({"threads:get": None})
+    watch = ConvexStorage(backend=backend).watch_thread("t")
+    with pytest.raises(StorageClosedError):
+        watch.next(SECONDS)
+    calls = len(backend.calls)
+    backend.refresh()
+    assert len(backend.calls) == calls
 
 
 def test_a_watch_goes_on_after_a_timeout(storage: ConvexStorage) -> None:

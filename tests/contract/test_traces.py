@@ -162,7 +162,7 @@ def test_every_combination_of_filters(storage: ConvexStorage) -> None:
 
 
 def test_names_that_begin_alike(storage: ConvexStorage) -> None:
-    for n, name in enumerate(["b", "a", "ab", "abc", "ac", "a", "A", "a\U0010ffff"]):
+    for n, name in enumerate(["b", "a", "ab", "abc", "ac", "a", "A", "a\U0010ffff", "b"]):
         storage.save_trace(trace(f"x{n}", name=name, timestamp=at(n)))
     for prefix, expected in (("a", "754321"), ("ab", "32"), ("abcd", ""), ("A", "6")):
         found = ids(storage.list_traces(name=prefix).traces)
@@ -172,6 +172,12 @@ def test_names_that_begin_alike(storage: ConvexStorage) -> None:
     assert [(page.total, page.has_more) for page in pages] == [(6, True), (6, False)]
     last = storage.list_traces(name="a", page=1, per_page=3, include_total=False)
     assert (len(last.traces), last.total, last.has_more) == (3, None, False)
+    # One name alone may have more than a page.
+    for total in (True, False):
+        page = storage.list_traces(name="abc", page=0, per_page=1, include_total=total)
+        assert (ids(page.traces), page.has_more) == (["x3"], False)
+        page = storage.list_traces(name="b", per_page=1, include_total=total)
+        assert (ids(page.traces), page.has_more) == (["x8"], True)
     everything = storage.list_traces(name="a", per_page=False)
     assert (len(everything.traces), everything.total, everything.has_more) == (6, 6, False)
 

@@ -165,6 +165,19 @@ def test_totals_count_documents_and_bytes(fields: Doc, size: int, engine: Engine
     assert ask(engine, table="shelves", how="totals") == [0, 0]
 
 
+def test_a_table_of_plain_columns(engine: Engine) -> None:
+    do(
+        engine,
+        ["insert", "shelves", {"name": "a"}],
+        ["insert", "shelves", {"name": "b", "room": 1}],
+    )
+    do(engine, ["patch", "shelves", 1, {"room": 2}], ["patch", "shelves", 2, {"room": None}])
+    do(engine, ["patch", "shelves", 1, {"name": "c"}], ["delete", "shelves", 2])
+    found = ask(engine, table="shelves", index="by_name")
+    assert found == [{"_id": 1, "name": "c", "room": 2}]
+    assert ask(engine, table="shelves", how="totals") == [1, 9]
+
+
 def test_totals_have_names(engine: Engine) -> None:
     assert TableTotals(1, 2).documents == 1
     assert TableTotals(1, 2).bytes == 2

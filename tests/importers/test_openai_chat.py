@@ -14,6 +14,7 @@ import pytest
 from mastra_convex.importers.openai_chat import (
     ConversationMapping,
     convert,
+    to_openai,
 )
 from mastra_convex.importers.reading import ImportSourceError
 from tests.importers.chats import (
@@ -315,3 +316,10 @@ def test_malformed_records(record: Any, problem: str, remedy: str) -> None:
     assert problem in caught.value.problem
     assert remedy in caught.value.remedy
     assert str(caught.value).startswith("record 5: ")
+
+
+def test_half_a_character_is_replaced_in_the_title() -> None:
+    record = {"messages": [{"role": "user", "content": "Hello \ud83d"}]}
+    conversation = convert(record, index=0, mapping=ConversationMapping(), created_at=0)
+    assert conversation.thread["title"] == "Hello ?"
+    assert to_openai(conversation.messages) == record["messages"]

@@ -113,16 +113,22 @@ def test_tuples_count_as_arrays() -> None:
     ]
 
 
-def test_an_error_of_the_value_itself_is_left() -> None:
+@pytest.mark.parametrize(
+    ("raised", "wanted"),
+    [(ValueError("not now"), ValueError), (RecursionError("not now"), InvalidPayloadError)],
+)
+def test_an_error_of_the_value_itself_is_not_hidden(
+    raised: Exception, wanted: type[Exception]
+) -> None:
     class Once(dict[str, int]):
         """Fails when it is first asked."""
 
         def items(self) -> Any:
             if self.pop("first", None):
-                raise ValueError("not now")
+                raise raised
             return super().items()
 
-    with pytest.raises(ValueError, match="not now"):
+    with pytest.raises(wanted, match=r"not now|nested too deeply"):
         encode_payload([Once(first=1, a=2)])
 
 

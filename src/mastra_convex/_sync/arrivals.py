@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import cast
 
 from mastra_convex._sync.base import StorageBase
+from mastra_convex.errors import StorageClosedError
 from mastra_convex.reads import arrivals as reads
 
 
@@ -19,17 +21,19 @@ class Arrivals(StorageBase):
         A record that is changed, or saved again, does not come again. Begins with the `last`
         newest messages (at most 500). Ends when the storage is closed.
         """
-        arrivals = cast("reads.Arrivals", self._run("follow", reads.recent(last)))
-        for message in arrivals.messages:
-            yield message
-        with self._watch("follow", reads.latest) as changes:
-            for _ in changes:
-                while True:
-                    read = reads.since(arrivals.positions)
-                    arrivals = cast("reads.Arrivals", self._run("follow", read))
-                    if not arrivals.threads and not arrivals.messages:
-                        break
-                    for thread in arrivals.threads:
-                        yield thread
-                    for message in arrivals.messages:
-                        yield message
+        # Closing may come in the middle of a call as well as between two.
+        with suppress(StorageClosedError):
+            arrivals = cast("reads.Arrivals", self._run("follow", reads.recent(last)))
+            for message in arrivals.messages:
+                yield message
+            with self._watch("follow", reads.latest) as changes:
+                for _ in changes:
+                    while True:
+                        read = reads.since(arrivals.positions)
+                        arrivals = cast("reads.Arrivals", self._run("follow", read))
+                        if not arrivals.threads and not arrivals.messages:
+                            break
+                        for thread in arrivals.threads:
+                            yield thread
+                        for message in arrivals.messages:
+                            yield message

@@ -161,10 +161,11 @@ class LiveQueries:
             self._arrived.append(subscription)
             self._count += 1
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._serve, name="mastra-convex-live", daemon=True
                 )
-                self._thread.start()
+                thread.start()
+                self._thread = thread
             self._wake()
 
         def unsubscribe() -> None:

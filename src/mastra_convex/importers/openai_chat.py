@@ -178,6 +178,8 @@ def _title(messages: Sequence[Mapping[str, Any]]) -> str:
         if message["role"] == "user" and (text := message["content"].get("content")):
             # Words beyond this are not looked at, whatever the length of the text.
             words = " ".join(text.lstrip()[: 8 * _TITLE_LENGTH].split())
+            # A title is plain text, and cannot hold half of a character as a message can.
+            words = words.encode(errors="replace").decode()
             if not words:
                 continue
             if len(words) <= _TITLE_LENGTH:

@@ -35,6 +35,9 @@ def _encoder(*, ensure_ascii: bool, allow_nan: bool) -> Callable[[Any], str]:
 # The log writes infinite numbers with it; payloads have been through the other one first.
 encode_json = _encoder(ensure_ascii=True, allow_nan=True)
 _encode_utf8 = _encoder(ensure_ascii=False, allow_nan=False)
+# What json makes of a key that is no text: only then, and with surrogates, can it alter a value
+# without a word. Keys of text may look so too.
+_DOUBTFUL_KEY = re.compile(r'"(?:-?[0-9][^"\\]*|true|false|null)":')
 # Two characters that JSON would give back as one.
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _decode = json.JSONDecoder().decode
@@ -58,6 +61,8 @@ def encode_payload(value: Any, *name: str) -> str:
         text = _encode_utf8(value)
         if not text.isascii() and not _is_utf8(text):
             text = encode_json(value)
+        elif not _DOUBTFUL_KEY.search(text):
+            return text
         # Reading the text back costs less than walking the value in Python, and proves the promise.
         if decode_json(text) == value:
             return text
