@@ -44,7 +44,8 @@ def without_test(files: Iterable[str]) -> list[str]:
         if not source.endswith(".py") or WITHOUT_TEST.search(source):
             continue
         folder, _, name = source.rpartition("/")
-        mirror = "/".join(filter(None, ("tests", folder, f"test_{name.lstrip('_').replace('_.py', '.py')}")))
+        plain = name.lstrip("_").replace("_.py", ".py")
+        mirror = "/".join(filter(None, ("tests", folder, f"test_{plain}")))
         expected = TESTED_ELSEWHERE.get(source, mirror)
         if expected not in files:
             found.append(f"{expected}, the test of {PACKAGE}/{source}")
