@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -55,7 +55,8 @@ class AsyncEmbeddedBackend:
         self._options = {"durable": durable, "strict": strict}
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="mastra-convex-read")
         self._engine: Engine | None = None
-        self._opening: asyncio.Task[Engine] | None = None
+        # Of no loop: the storage may outlive the one that opened it.
+        self._opening: Future[Engine] | None = None
         self._outbox: deque[Job] = deque()
         self._flushing = False
         self._closed = False
@@ -100,7 +101,7 @@ class AsyncEmbeddedBackend:
         self._closed = True
         loop = asyncio.get_running_loop()
         if self._opening is not None:
-            await asyncio.wait([self._opening])
+            await asyncio.wait([asyncio.wrap_future(self._opening)])
         if self._engine is not None:
             await loop.run_in_executor(self._readers, self._engine.close)
         self._readers.shutdown(wait=False)
@@ -110,21 +111,16 @@ class AsyncEmbeddedBackend:
             raise StorageClosedError(f"{self._path} was closed; open a new storage")
         if self._engine is not None:
             return self._engine
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open_once())
+        opening = self._opening
+        if opening is None or (opening.done() and opening.exception() is not None):
+            opening = self._opening = self._readers.submit(self._open)
         # Shielded: a caller that gives up must not take the file away from the others.
-        return await asyncio.shield(self._opening)
+        return await asyncio.shield(asyncio.wrap_future(opening))
 
-    async def _open_once(self) -> Engine:
-        loop = asyncio.get_running_loop()
-        try:
-            self._engine = await loop.run_in_executor(
-                self._readers, lambda: Engine(self._path, schema, registry, **self._options)
-            )
-        except BaseException:
-            self._opening = None
-            raise
-        return self._engine
+    def _open(self) -> Engine:
+        engine = Engine(self._path, schema, registry, **self._options)
+        self._engine = engine
+        return engine
 
 
 def _settle(jobs: Sequence[Job]) -> None:
