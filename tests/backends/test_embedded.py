@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -19,6 +20,7 @@ from mastra_convex.errors import (
     NotFoundError,
     StorageClosedError,
 )
+from mastra_convex.functions import registry
 from mastra_convex.values.outcome import Outcome
 from tests.engine.support import MEMORY, PATIENCE, Inbox, Processes
 
@@ -313,6 +315,36 @@ async def longest_gap(meanwhile: Coroutine[Any, Any, Any]) -> float:
         longest = max(longest, time.monotonic() - before)
     await running
     return longest
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "args"),
+    [("query", "threads:get", {"id": "t"}), ("mutation", "threads:save", thread("t"))],
+)
+def test_the_loop_never_waits_for_a_function(
+    kind: Literal["query", "mutation"],
+    path: str,
+    args: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    function = registry.find(path, kind)
+
+    def slow(ctx: Any, args: dict[str, Any]) -> Any:
+        time.sleep(0.2)
+        return function.handler(ctx, args)
+
+    monkeypatch.setitem(registry.functions, path, dataclasses.replace(function, handler=slow))
+
+    async def work(backend: AsyncEmbeddedBackend) -> None:
+        gaps.append(await longest_gap(getattr(backend, kind)(path, args)))
+
+    gaps: list[float] = []
+    for _ in range(5):
+        run(work, tmp_path / "a.db")
+        if gaps[-1] < 0.05:
+            break
+    assert min(gaps) < 0.05
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from contextlib import closing, suppress
@@ -377,6 +378,31 @@ def test_an_interrupt_before_the_commit_undoes_it(connections: Connections, tmp_
         assert everything(engine) == []
         add(engine, book("after"))
         assert titles(everything(engine)) == ["after"]
+
+
+def test_what_an_interrupt_puts_back_is_taken_up_again() -> None:
+    """Also when the commit thread has meanwhile found the queue empty and gone to sleep."""
+    settled = Settled()
+
+    @mutation(args={}, returns=v.null())
+    def interrupted(ctx: MutationCtx, args: Doc) -> None:
+        if threading.current_thread() is threading.main_thread():
+            time.sleep(0.03)
+            raise KeyboardInterrupt
+
+    with opened(interrupted=interrupted) as engine:
+        engine.enqueue([job(engine, settled, inserting("first"))])
+        settled.until(1)
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(5.0)  # so that this thread is the first to have the lock
+        try:
+            engine.enqueue([job(engine, settled, inserting("second"))])
+            with pytest.raises(KeyboardInterrupt):
+                engine.mutation("test:interrupted", {}, SERVICE)
+        finally:
+            sys.setswitchinterval(interval)
+        settled.until(2)
+        assert titles(everything(engine)) == ["first", "second"]
 
 
 def test_many_who_queue_first_at_once_share_one_commit_thread(tmp_path: Path) -> None:

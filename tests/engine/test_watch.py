@@ -455,6 +455,20 @@ def test_unsubscribing_at_once_delivers_nothing_after_it() -> None:
             assert len(inbox.outcomes) <= max(told, 1)
 
 
+def test_who_was_unsubscribed_before_its_turn_is_not_told() -> None:
+    with opened() as engine:
+        deliver, holding, go_on = held()
+        engine.subscribe(program(TOTALS), deliver, SERVICE)
+        assert holding.wait(PATIENCE)
+        told: list[Outcome] = []
+        stops: list[Callable[[], None]] = []
+        engine.subscribe(program(MORE_THAN_ALL), lambda outcome: stops[0](), SERVICE)
+        stops.append(engine.subscribe(program(MORE_THAN_ALL), told.append, SERVICE))
+        go_on.set()
+        settle(engine)
+        assert told == []
+
+
 def held() -> tuple[Callable[[Outcome], None], threading.Event, threading.Event]:
     """A subscriber that holds the live thread up; when it has it, and when it may go on."""
     holding, go_on = threading.Event(), threading.Event()
