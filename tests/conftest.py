@@ -1,5 +1,6 @@
 """The storages that the contract suite runs on: every home of the records, with both faces."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -8,6 +9,10 @@ import pytest
 
 from mastra_convex import ConvexStorage
 from tests.contract.faces import FACES, LoopThread, Place
+
+# A run in the background of a script begins with Ctrl-C ignored, and its programs would inherit
+# that: those that tests interrupt would go on for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Home = Callable[[Path], AbstractContextManager[str]]
 
