@@ -25,7 +25,7 @@ from statistics import median
 from typing import Any
 
 # Beside this file, and so on the path of a script that is run.
-import demo_agent  # type: ignore[import-not-found]
+import demo_agent
 
 from mastra_convex import AsyncConvexStorage, ConvexStorage, ConvexStorageError, Message
 

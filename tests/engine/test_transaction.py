@@ -207,6 +207,7 @@ def test_without_strictness_functions_are_trusted() -> None:
         "_id": 1,
         "title": "a",
     }
+    engine.mutation("test:write", {"steps": [["patch", "books", 1, {"note": "x"}]]}, SERVICE)
     engine.close()
 
 

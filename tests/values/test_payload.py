@@ -105,9 +105,9 @@ def test_text_is_kept_short_where_utf_8_can_say_it() -> None:
 
 def test_tuples_count_as_arrays() -> None:
     assert decode_payload(encode_payload((1, ("a", ())))) == [1, ["a", []]]
-    value = ({"a": (1.5, True, None), "b": {}}, 2**70, "\u00fc")
+    value = ({"1": (1.5, True, None), "b": {}}, 2**70, "\u00fc")
     assert decode_payload(encode_payload(value)) == [
-        {"a": [1.5, True, None], "b": {}},
+        {"1": [1.5, True, None], "b": {}},
         2**70,
         "\u00fc",
     ]
@@ -171,6 +171,10 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "integer key": lambda: {1: "one"},
     "float key": lambda: {"a": 0, 1.5: "x"},
     "boolean key": lambda: {True: 1},
+    "negative key": lambda: {-7: 1},
+    "exponent key": lambda: {1e22: 1},
+    "infinite key": lambda: {-math.inf: 1},
+    "NaN key": lambda: {math.nan: 1},
     "null key": lambda: {None: 1},
     "tuple key": lambda: {(1, 2): 1},
     "bytes key": lambda: {b"k": 1},
@@ -246,6 +250,18 @@ def test_extreme_nesting_is_refused(maps: bool) -> None:
     with pytest.raises(InvalidPayloadError, match="nested too deeply") as caught:
         encode_payload(nested(200_000, 1, maps=maps))
     assert caught.value.data["path"] == "payload"
+
+
+@pytest.mark.parametrize("maps", [True, False])
+def test_what_is_accepted_can_be_read_back_from_where_it_was_written(maps: bool) -> None:
+    limit = sys.getrecursionlimit()
+    for depth in range(limit - 150, limit + 20):
+        value = nested(depth, 1, maps=maps)
+        try:
+            text = encode_payload(value)
+        except InvalidPayloadError:
+            continue
+        assert decode_payload(text) is not None
 
 
 @pytest.mark.parametrize("fault", ["NaN", "bytes", "split pair", "integer key"])

@@ -71,5 +71,6 @@ class FoundDocuments:
                 self._documents[old] = after
             else:
                 # A second document under one key must be noticed, so it is read the next time.
-                self._documents.pop(old, None)  # type: ignore[arg-type]
-                self._documents.pop(new, None)  # type: ignore[arg-type]
+                for key in (old, new):
+                    if key is not None:
+                        self._documents.pop(key, None)
