@@ -22,7 +22,7 @@ from typing import Any
 from mastra_convex.engine.context import Principal
 from mastra_convex.engine.log import CommitLog, Entry
 from mastra_convex.engine.ranges import Key, ReadRange
-from mastra_convex.engine.store import Connection, DatabaseError, Store, translate
+from mastra_convex.engine.store import Connection, DatabaseError, Poller, Store, translate
 from mastra_convex.errors import StorageClosedError
 from mastra_convex.values.outcome import Outcome
 
@@ -200,7 +200,7 @@ class LiveQueries:
     def _serve(self) -> None:
         version: int | None = None
         pause = _POLL_SECONDS
-        poller = self._store.poller()
+        poller: Poller | None = None
         try:
             while True:
                 with self._condition:
@@ -216,6 +216,7 @@ class LiveQueries:
                     self._subscriptions.pop(subscription, None)
                     self._release(subscription, subscription.queries.values())
                 try:
+                    poller = poller or self._store.poller()
                     before, version = version, poller.version()
                     if woken or version != before:
                         pause = _POLL_SECONDS
@@ -230,7 +231,8 @@ class LiveQueries:
                             lambda: self._closing, _RETRY_SECONDS
                         )
         finally:
-            poller.close()
+            if poller is not None:
+                poller.close()
             self._subscriptions.update(dict.fromkeys(self._arrived))
             self._fail(StorageClosedError(f"{self._store.path} was closed; open a new storage"))
 
