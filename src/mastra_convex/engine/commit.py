@@ -20,7 +20,7 @@ from mastra_convex.engine.log import CommitLog, Head
 from mastra_convex.engine.registry import Function
 from mastra_convex.engine.schema import Schema
 from mastra_convex.engine.store import Connection, DatabaseError, Store, translate
-from mastra_convex.engine.transaction import Change, Writer
+from mastra_convex.engine.transaction import Change, Writer, copied
 from mastra_convex.errors import StorageClosedError
 
 # More would keep the first of a group waiting for the last.
@@ -155,8 +155,8 @@ class Committer:
     def _commit_group(self, own: Job | None) -> None:
         """Run and commit what is queued. The caller holds the lock."""
         jobs: list[Job] = []
-        with suppress(IndexError):
-            while len(jobs) < _GROUP_LIMIT:
+        with suppress(IndexError):  # an interrupted caller may take its job back at any moment
+            while self._queue and len(jobs) < _GROUP_LIMIT:
                 jobs.append(self._queue.popleft())
         if not jobs:
             return
@@ -189,47 +189,13 @@ class Committer:
 
         And the interrupt that came when they had been committed: it is to be raised, then.
         """
-        connection.execute("BEGIN IMMEDIATE")
-        head = self._log.head(connection)
-        clock = time.time_ns()
-        # Time never runs backwards in the records, whatever the machine's clock does.
-        ts = max(clock, head.ts + 1)
-        totals = {table: list(pair) for table, pair in head.totals.items()}
-        self._found.begin(head.ts)
-        outcomes: list[tuple[Any, Exception | None]] = []
-        changes: list[Change] = []
-        several = len(jobs) > 1
-        for job in jobs:
-            if several:
-                connection.execute("SAVEPOINT job")
-            writer = Writer(
-                connection, self._schema, lambda: totals, self._found, strict=self._strict
-            )
-            try:
-                context = MutationCtx(writer, job.principal, ts // 1_000_000)
-                value = job.function.handler(context, job.args)
-                if self._strict:
-                    job.function.returns.validate(value, f"the result of {job.path}")
-                outcomes.append((value, None))
-            except Exception as error:
-                if not connection.in_transaction:
-                    raise  # SQLite has given up the whole transaction: a full disk, say.
-                if several:
-                    connection.execute("ROLLBACK TO job")
-                elif writer.changes:
-                    connection.execute("ROLLBACK")
-                    connection.execute("BEGIN IMMEDIATE")
-                writer.undone()
-                outcomes.append((None, translate(error, self._store.path)))
-            else:
-                changes += writer.changes
-                for table, grown in writer.grown.items():
-                    total = totals.setdefault(table, [0, 0, 0])
-                    for position, growth in enumerate(grown):
-                        total[position] += growth
-            if several:
-                connection.execute("RELEASE job")
-        head, interrupt = Head(ts, totals), None
+        # Savepoints cost more than a small mutation, and hardly any fails once it has written. A
+        # function gives the same result twice, so the group may simply run again, with them.
+        attempt = self._attempt(connection, jobs, savepoints=False)
+        if attempt is None:
+            attempt = self._attempt(connection, jobs, savepoints=True)
+            assert attempt is not None
+        (head, changes), interrupt = attempt, None
         if changes:
             self._log.append(connection, head, changes)
         try:
@@ -243,10 +209,49 @@ class Committer:
             interrupt = raised
         if changes:
             self._log.committed(head)
-            self._found.committed(ts)
-        for job, (value, failure) in zip(jobs, outcomes):
-            job.finish(value, failure)
+            self._found.committed(head.ts)
+        for job in jobs:
+            job.done = True
         return bool(changes), interrupt
+
+    def _attempt(
+        self, connection: Connection, jobs: Sequence[Job], *, savepoints: bool
+    ) -> tuple[Head, list[Change]] | None:
+        """Run the jobs in a new transaction and set their outcomes; returns what they changed.
+
+        None, with nothing changed, if that takes savepoints.
+        """
+        connection.execute("BEGIN IMMEDIATE")
+        head = self._log.head(connection)
+        self._found.begin(head.ts)
+        # Time never runs backwards in the records, whatever the machine's clock does.
+        head = Head(max(time.time_ns(), head.ts + 1), copied(head.totals))
+        writer = Writer(connection, self._schema, head.totals, self._found, strict=self._strict)
+        now = head.ts // 1_000_000
+        for job in jobs:
+            writer.begin()
+            totals = head.totals
+            if savepoints:
+                connection.execute("SAVEPOINT job")
+                totals = copied(totals)
+            try:
+                value = job.function.handler(MutationCtx(writer, job.principal, now), job.args)
+                if self._strict:
+                    job.function.returns.validate(value, f"the result of {job.path}")
+                job.value, job.error = value, None
+            except Exception as error:
+                if not connection.in_transaction:
+                    raise  # SQLite has given up the whole transaction: a full disk, say.
+                if savepoints:
+                    connection.execute("ROLLBACK TO job")
+                    writer.undo(totals)
+                elif writer.wrote:
+                    self._roll_back()
+                    return None
+                job.value, job.error = None, translate(error, self._store.path)
+            if savepoints:
+                connection.execute("RELEASE job")
+        return head, writer.changes
 
     def _roll_back(self) -> None:
         self._found.forget()

@@ -8,8 +8,7 @@ the data nor behind it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mastra_convex.engine.query import Doc
 from mastra_convex.engine.ranges import Key, sortable
@@ -31,8 +30,7 @@ _TRIM_AT_MOST = 1024
 Entry = tuple[str, "list[Any] | None", "list[Any] | None"]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The newest commit: its timestamp, and the totals as of it."""
 
     ts: int

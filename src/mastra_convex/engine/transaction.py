@@ -20,15 +20,9 @@ if TYPE_CHECKING:
 _TEXTS = {"TEXT", JSON}
 
 
-class Change(NamedTuple):
-    """One written document: before (None: inserted) and after (None: deleted).
-
-    Both None: many documents of the table, not told one by one.
-    """
-
-    table: Table
-    before: Doc | None
-    after: Doc | None
+# One written document: its table, before (None: inserted) and after (None: deleted). Both None:
+# many documents of the table, not told one by one.
+Change = tuple[Table, "Doc | None", "Doc | None"]
 
 
 class TableTotals(NamedTuple):
@@ -42,6 +36,11 @@ class TableTotals(NamedTuple):
 # whoever follows a table by it misses nothing.
 Totals = dict[str, list[int]]
 NOTHING = [0, 0, 0]
+
+
+def copied(totals: Totals) -> Totals:
+    """The totals, to be changed on their own."""
+    return {table: total.copy() for table, total in totals.items()}
 
 
 @lru_cache(maxsize=1024)
@@ -114,13 +113,13 @@ class Reader:
         Raises `ValueError` if there are two.
         """
         target = self._tables[table]
-        found, _ = self.select(target, _find_sql(target, index), values)
+        rows = self._execute(_find_sql(target, index), values).fetchall()
         if self.reads is not None:
             equal = sortable(values)
             self.reads.append(ReadRange(table, index, equal, (equal, True), (equal, True)))
-        if len(found) > 1:
+        if len(rows) > 1:
             raise ValueError(f"more than one document in {table!r} where one was meant: {values}")
-        return found[0] if found else None
+        return target.document_of(rows[0]) if rows else None
 
     def totals(self, table: str) -> TableTotals:
         """Documents and bytes of a table: kept with each commit, not counted."""
@@ -154,24 +153,48 @@ class Reader:
 
 
 class Writer(Reader):
-    """Reads and writes inside the write transaction; `changes` is what one mutation wrote."""
+    """Reads and writes inside the write transaction, for one mutation after another.
+
+    `changes` is what they have written, in order; `totals` are kept up to date in place.
+    """
 
     def __init__(
         self,
         connection: Connection,
         schema: Schema,
-        totals: Callable[[], Totals],
+        totals: Totals,
         found: FoundDocuments,
         *,
         strict: bool,
     ) -> None:
-        super().__init__(connection, schema, totals)
+        super().__init__(connection, schema, lambda: totals)
         self.changes: list[Change] = []
-        self.grown: Totals = {}
+        self._totals = totals
         self._found = found
         self._strict = strict
         # What this mutation has read or written, so that a patch need not read it again.
         self._known: dict[tuple[str, int], Doc] = {}
+        self._start = 0
+
+    def begin(self) -> None:
+        """The next mutation begins."""
+        self._known.clear()
+        self._start = len(self.changes)
+
+    @property
+    def wrote(self) -> bool:
+        """Whether the present mutation has written."""
+        return len(self.changes) > self._start
+
+    def undo(self, totals: Totals) -> None:
+        """Forget what the present mutation wrote: it has been rolled back to these totals."""
+        for table, before, after in self.changes[self._start :]:
+            self._found.wrote(table, after, None)
+            self._found.wrote(table, before, None)
+        del self.changes[self._start :]
+        self._known.clear()
+        self._totals.clear()
+        self._totals.update(totals)
 
     def find(self, table: str, index: str, *values: str | float) -> Doc | None:
         """As the reader's; what an earlier mutation has found need not be read again."""
@@ -179,17 +202,11 @@ class Writer(Reader):
         document = self._found.get(key)
         if document is None:
             document = super().find(table, index, *values)
-            if document is not None:
-                self._found.put(self._tables[table], key, document)
-        else:
-            self._known[table, document["_id"]] = document
+            if document is None:
+                return None
+            self._found.put(self._tables[table], key, document)
+        self._known[table, document["_id"]] = document
         return document
-
-    def undone(self) -> None:
-        """Forget what was written: it has been rolled back."""
-        for change in self.changes:
-            self._found.wrote(change.table, change.after, None)
-            self._found.wrote(change.table, change.before, None)
 
     def select(
         self,
@@ -204,12 +221,6 @@ class Writer(Reader):
             self._known[table.name, document["_id"]] = document
         return found, cut
 
-    def totals(self, table: str) -> TableTotals:
-        """As the reader's, with what this mutation has added."""
-        documents, size = super().totals(table)
-        more_documents, more_bytes, _ = self.grown.get(table, NOTHING)
-        return TableTotals(documents + more_documents, size + more_bytes)
-
     def insert(self, table: str, document: Doc) -> int:
         """Add a document; returns its `_id`. None as a value is a missing field."""
         target = self._tables[table]
@@ -217,15 +228,16 @@ class Writer(Reader):
             document = {name: value for name, value in document.items() if value is not None}
         if self._strict:
             target.document.validate(document, table)
-        values = [document.get(name) for name in target.fields]
+        values = [*map(document.get, target.fields)]
         if target.writers:
             values = [target.value_of(n, x) for n, x in zip(target.fields, values)]
-        size = _size(values)
-        totals, grown = self._all_totals().get(table, NOTHING), self.grown.get(table, NOTHING)
-        document_id = totals[2] + grown[2] + 1
-        values.append(document_id)
-        self._execute(_insert_sql(target), values)
-        self._note(target, None, {"_id": document_id, **document}, 1, size)
+        total = self._totals.get(table)
+        if total is None:
+            total = self._totals[table] = NOTHING.copy()
+        document_id = total[2] + 1
+        self._execute(_insert_sql(target), (*values, document_id))
+        total[2] = document_id
+        self._note(target, None, {"_id": document_id, **document}, 1, _size(values))
         return document_id
 
     def patch(self, table: str, document_id: int, fields: Doc) -> None:
@@ -287,8 +299,7 @@ class Writer(Reader):
         ).fetchone()
         if count:
             self._execute(f'DELETE FROM "{table.name}"{where}', parameters)
-            self._known.clear()
-            self._grow(Change(table, None, None), -count, -size)
+            self._note(table, None, None, -count, -size)
 
     def _current(self, table: str, document_id: int) -> Doc:
         document = self._known.get((table, document_id)) or self.get(table, document_id)
@@ -299,22 +310,14 @@ class Writer(Reader):
     def _note(
         self, table: Table, before: Doc | None, after: Doc | None, documents: int, size: int
     ) -> None:
-        document = after or before
-        assert document is not None
-        key = (table.name, document["_id"])
-        if after is None:
-            self._known.pop(key, None)
+        if after is not None:
+            self._known[table.name, after["_id"]] = after
+        elif before is not None:
+            self._known.pop((table.name, before["_id"]), None)
         else:
-            self._known[key] = after
-        self._grow(Change(table, before, after), documents, size)
-
-    def _grow(self, change: Change, documents: int, size: int) -> None:
-        self.changes.append(change)
-        self._found.wrote(*change)
-        grown = self.grown.get(change.table.name)
-        if grown is None:
-            grown = self.grown[change.table.name] = [0, 0, 0]
-        grown[0] += documents
-        grown[1] += size
-        if change.before is None and change.after is not None:
-            grown[2] += 1
+            self._known.clear()
+        self.changes.append((table, before, after))
+        self._found.wrote(table, before, after)
+        total = self._totals[table.name]
+        total[0] += documents
+        total[1] += size

@@ -122,9 +122,9 @@ def save(ctx: MutationCtx, args: Args) -> list[Doc]:
     """
     _check_batch(len(args["messages"]), "messages")
     threads = _Threads(ctx)
-    documents = [_save_one(ctx, threads, message) for message in args["messages"]]
+    records = [_save_one(ctx, threads, message) for message in args["messages"]]
     threads.write()
-    return [public(document) for document in documents]
+    return records
 
 
 def _save_one(ctx: MutationCtx, threads: _Threads, message: Doc) -> Doc:
@@ -140,21 +140,21 @@ def _save_one(ctx: MutationCtx, threads: _Threads, message: Doc) -> Doc:
     before = by_key(ctx, "messages", message_id)
     if before is None:
         seq = threads.touch(thread_id, 1, ctx.now)
-        document = {"createdAt": ctx.now, **message, "seq": seq}
-        document["_id"] = ctx.db.insert("messages", document)
-        return document
+        record = {"createdAt": ctx.now, **message, "seq": seq}
+        ctx.db.insert("messages", record)
+        return record
     if not thread_visible(ctx, before["threadId"]):
         raise InvalidArgumentError(f"message {message_id!r} cannot be saved; choose another id")
-    document = {**message, "createdAt": before["createdAt"], "seq": before["seq"]}
-    if document == public(before):
-        return before
+    record = {**message, "createdAt": before["createdAt"], "seq": before["seq"]}
+    if record == public(before):
+        return record
     if before["threadId"] == thread_id:
         threads.touch(thread_id, 0, ctx.now)
     else:
         threads.touch(before["threadId"], -1, 0)
-        document["seq"] = threads.touch(thread_id, 1, ctx.now)
-    ctx.db.replace("messages", before["_id"], document)
-    return document
+        record["seq"] = threads.touch(thread_id, 1, ctx.now)
+    ctx.db.replace("messages", before["_id"], record)
+    return record
 
 
 _update_fields = {
