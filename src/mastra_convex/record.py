@@ -243,9 +243,10 @@ class Record:
             if field is None:
                 extra[name] = item
             elif item is not None:
-                if field.wire_name in wire:
-                    raise InvalidArgumentError(f"{label}: {field.wire_name} is given twice")
-                wire[field.wire_name] = field.encode(item, label)
+                wire_name = field.wire_name
+                if wire_name in wire:
+                    raise InvalidArgumentError(f"{label}: {wire_name} is given twice")
+                wire[wire_name] = field.encode(item, label)
         for wire_name in cls._required:
             if not wire.get(wire_name):
                 raise InvalidArgumentError(

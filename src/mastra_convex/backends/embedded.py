@@ -72,7 +72,9 @@ class AsyncEmbeddedBackend:
 
         A call that is cancelled may still have happened: its turn can have come before.
         """
-        engine = await self._ready()
+        engine = self._engine
+        if engine is None or self._closed:
+            engine = await self._ready()
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Any] = loop.create_future()
         self._outbox.append(engine.prepare(path, args, SERVICE, _settle, waiter))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mastra_convex.importers.openai_chat import Conversation, ConversationMapping
 
 # Conversations that are being saved at a time: enough to share transactions, few enough to hold.
-_IN_FLIGHT = 32
+_IN_FLIGHT = 128
 _BYTES_IN_FLIGHT = 4 * 1024 * 1024
 # What one transaction takes.
 _BATCH = 1000
@@ -95,7 +95,7 @@ class _Importer:
         self._modified = status.st_mtime_ns // 1_000_000
         self.conversations = 0
         self.messages: Counter[str] = Counter()
-        self._running: dict[asyncio.Task[None], int] = {}
+        self._saving = _InFlight()
         self._ids: dict[str, int] = {}
 
     def summary(self) -> str:
@@ -131,7 +131,7 @@ class _Importer:
                     await self._read(storage, mapping, advance)
                 finally:
                     # Neither an error nor Ctrl-C leaves a conversation half saved.
-                    await asyncio.gather(*self._running, return_exceptions=True)
+                    await self._saving.settled()
             return {table.table: table.records for table in await storage.get_statistics()}
 
     async def _read(
@@ -151,27 +151,12 @@ class _Importer:
             )
             self._check_id(conversation.thread["id"], number)
             cost, position = record.bytes_read - position, record.bytes_read
-            while self._running and (
-                len(self._running) >= _IN_FLIGHT
-                or sum(self._running.values()) + cost > _BYTES_IN_FLIGHT
-            ):
-                await self._settle(asyncio.FIRST_COMPLETED)
-            task = asyncio.create_task(self._save(storage, number, conversation))
-            self._running[task] = cost
+            await self._saving.room(cost)
+            self._saving.start(self._save(storage, number, conversation), cost)
             advance(cost)
-        while self._running:
-            await self._settle(asyncio.FIRST_EXCEPTION)
+        await self._saving.settled()
+        self._saving.check()
         advance(max(0, self._bytes - position))  # What stands behind the last record.
-
-    async def _settle(self, until: str) -> None:
-        """Wait for conversations that are being saved; raises what went wrong with one."""
-        done, _ = await asyncio.wait(self._running, return_when=until)
-        errors = []
-        for task in done:
-            del self._running[task]
-            errors.append(task.exception())
-        for error in filter(None, errors):
-            raise error
 
     def _check_id(self, thread_id: str, number: int) -> None:
         """Refuse an id that this file has had: one conversation would overwrite the other."""
@@ -206,6 +191,49 @@ class _Importer:
             raise type(error)(f"{self.file}: record {number}: {error}", **error.data) from error
         self.conversations += 1
         self.messages.update(conversation.source_messages)
+
+
+class _InFlight:
+    """Tasks that run at a time, bounded in their number and in the bytes they hold."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bytes = 0
+        self._ended = asyncio.Event()
+        self._error: BaseException | None = None
+
+    async def room(self, cost: int) -> None:
+        """Wait until a task that holds `cost` bytes may start; raises what one has raised."""
+        self.check()
+        while self._tasks and (
+            len(self._tasks) >= _IN_FLIGHT or self._bytes + cost > _BYTES_IN_FLIGHT
+        ):
+            self._ended.clear()
+            await self._ended.wait()
+            self.check()
+
+    def start(self, work: Coroutine[Any, Any, None], cost: int) -> None:
+        """Start a task; it holds `cost` bytes until it ends."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        self._bytes += cost
+        task.add_done_callback(lambda task: self._end(task, cost))
+
+    def _end(self, task: asyncio.Task[None], cost: int) -> None:
+        self._tasks.discard(task)
+        self._bytes -= cost
+        self._ended.set()
+        if not task.cancelled() and self._error is None:
+            self._error = task.exception()
+
+    def check(self) -> None:
+        """Raise the first error of a task, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    async def settled(self) -> None:
+        """Wait until every task has ended."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 async def _save_messages(storage: AsyncConvexStorage, messages: list[dict[str, Any]]) -> None:

@@ -5,7 +5,7 @@ Both are `ctx.db`. Documents are plain dicts, to be treated as immutable; `_id` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,14 +68,18 @@ def _update_sql(table: Table, fields: tuple[str, ...]) -> str:
     return f'UPDATE "{table.name}" SET {assignments} WHERE _id = ?'
 
 
-def _size(values: Sequence[Any]) -> int:
+def _size(values: Iterable[Any]) -> int:
     """Bytes of stored values: UTF-8 for text, 8 for a number, 0 for what is missing."""
     total = 0
     for value in values:
-        if type(value) is str:
-            total += len(value) if value.isascii() else len(value.encode())
-        elif value is not None:
+        if value is None:
+            continue
+        if type(value) is not str:
             total += 8
+        elif value.isascii():
+            total += len(value)
+        else:
+            total += len(value.encode())
     return total
 
 

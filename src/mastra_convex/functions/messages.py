@@ -41,36 +41,34 @@ class _Threads:
 
     def __init__(self, ctx: MutationCtx) -> None:
         self._ctx = ctx
-        self._before: dict[str, Doc | None] = {}
-        self._after: dict[str, Doc] = {}
+        self._read: dict[str, Doc | None] = {}
+        self._touched: dict[str, Doc] = {}
 
     def get(self, thread_id: str) -> Doc | None:
         """The thread with this mutation's changes, or None if there is none for the caller."""
-        if thread_id in self._after:
-            return self._after[thread_id]
-        if thread_id not in self._before:
+        if thread_id not in self._read:
             thread = by_key(self._ctx, "threads", thread_id)
             visible = thread is not None and owns(self._ctx, thread["resourceId"])
-            self._before[thread_id] = thread if visible else None
-        return self._before[thread_id]
+            self._read[thread_id] = thread if visible else None
+        return self._read[thread_id]
 
     def touch(self, thread_id: str, added: int, updated_at: float) -> float:
         """Count messages in or out and bump the thread; returns the newest `seq` afterwards."""
-        thread = self.get(thread_id)
+        thread = self._touched.get(thread_id)
         if thread is None:
-            return 0
+            found = self.get(thread_id)
+            if found is None:
+                return 0
+            thread = self._read[thread_id] = self._touched[thread_id] = found.copy()
+        thread["messageCount"] += added
         seq: float = thread["lastSeq"] + max(added, 0)
-        self._after[thread_id] = {
-            **thread,
-            "messageCount": thread["messageCount"] + added,
-            "lastSeq": seq,
-            "updatedAt": max(thread["updatedAt"], updated_at),
-        }
+        thread["lastSeq"] = seq
+        thread["updatedAt"] = max(thread["updatedAt"], updated_at)
         return seq
 
     def write(self) -> None:
         """Patch the threads that were touched."""
-        for thread in self._after.values():
+        for thread in self._touched.values():
             fields = {name: thread[name] for name in ("messageCount", "lastSeq", "updatedAt")}
             self._ctx.db.patch("threads", thread["_id"], fields)
 

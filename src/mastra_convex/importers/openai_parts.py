@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from mastra_convex.importers.fields import MISSING
+from mastra_convex.values.payload import json_encoder
 
 
 def to_part(item: Any) -> dict[str, Any]:
@@ -164,12 +165,13 @@ def _refuse(text: str) -> NoReturn:
 
 
 _decode = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse).decode
-_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_SPACED = (", ", ": ")
+_compact = json_encoder(ensure_ascii=False)
 # Tools in Python write the first, tools in JavaScript the second.
 _STYLES: dict[str | None, Callable[[Any], str]] = {
-    None: json.JSONEncoder().encode,
+    None: json_encoder(ensure_ascii=True, separators=_SPACED),
     "compact": _compact,
-    "utf8": json.JSONEncoder(ensure_ascii=False).encode,
+    "utf8": json_encoder(ensure_ascii=False, separators=_SPACED),
 }
 _JSON_STARTS = frozenset("{[-0123456789tfn")
 _CONTENT_PARTS = frozenset({"text", "file", "data-openai"})

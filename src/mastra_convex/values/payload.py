@@ -17,24 +17,26 @@ from typing import Any
 from mastra_convex.errors import InvalidPayloadError
 
 
-def _encoder(*, ensure_ascii: bool, allow_nan: bool) -> Callable[[Any], str]:
-    """`JSONEncoder.encode` without white space, and without the cost of preparing itself.
+def json_encoder(
+    *, ensure_ascii: bool, allow_nan: bool = True, separators: tuple[str, str] = (",", ":")
+) -> Callable[[Any], str]:
+    """`JSONEncoder.encode` without the cost of preparing itself; a cycle is a RecursionError.
 
     It builds the C encoder anew for each value, which takes longer than encoding a message does.
     """
-    plain = json.JSONEncoder(ensure_ascii=ensure_ascii, allow_nan=allow_nan, separators=(",", ":"))
+    plain = json.JSONEncoder(ensure_ascii=ensure_ascii, allow_nan=allow_nan, separators=separators)
     quote = json.encoder.encode_basestring_ascii if ensure_ascii else json.encoder.encode_basestring
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # pragma: no cover - an interpreter without the C accelerator
         return plain.encode
-    # No check for cycles: they end in a RecursionError, and the refusal finds them.
-    chunks = make(None, plain.default, quote, None, ":", ",", False, False, allow_nan)
+    item, key = separators
+    chunks = make(None, plain.default, quote, None, key, item, False, False, allow_nan)
     return lambda value: "".join(chunks(value, 0))
 
 
 # The log writes infinite numbers with it; payloads have been through the other one first.
-encode_json = _encoder(ensure_ascii=True, allow_nan=True)
-_encode_utf8 = _encoder(ensure_ascii=False, allow_nan=False)
+encode_json = json_encoder(ensure_ascii=True)
+_encode_utf8 = json_encoder(ensure_ascii=False, allow_nan=False)
 # What json makes of a key that is no text: only then, and with surrogates, can it alter a value
 # without a word. Keys of text may look so too.
 _DOUBTFUL_KEY = re.compile(r'"(?:-?[0-9][^"\\]*|true|false|null)":')
