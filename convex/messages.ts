@@ -122,11 +122,7 @@ async function saveOne(ctx: Writer, threads: Threads, message: Given): Promise<M
 }
 
 /** The message with this id, or null; one whose thread is being deleted goes now. */
-async function present(
-  ctx: Writer,
-  threads: Threads,
-  id: string,
-): Promise<Row<"messages"> | null> {
+async function present(ctx: Writer, threads: Threads, id: string): Promise<Row<"messages"> | null> {
   const message = await records.byKey(ctx, "messages", id);
   if (message === null || (await threads.exists(message.threadId))) return message;
   if ((await jobOf(ctx, message.threadId))?.kind === "clone") {

@@ -1,8 +1,14 @@
 /** The scenarios, run on the functions; scenarios/README.md has the format. */
 
-import { makeFunctionReference } from "convex/server";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { as, type Caller, codeOf, deploy, type Deployment, dump } from "./lib/harness.test-util.js";
+import {
+  call,
+  type Caller,
+  deploy,
+  type Deployment,
+  dump,
+  refusal,
+} from "./lib/harness.test-util.js";
 
 interface Step {
   call: string;
@@ -48,25 +54,25 @@ for (const [path, file] of Object.entries(files)) {
 
 async function run(deployment: Deployment, step: Step, saved: Saved, where: string) {
   if (step.now !== undefined) vi.setSystemTime(step.now);
-  const caller = as(deployment, step.principal === undefined ? "service" : step.principal);
   const args = filled(step.args ?? {}, saved) as Record<string, unknown>;
-  const reference = makeFunctionReference(step.call) as never;
-  const call = () => caller[step.kind](reference, args as never) as Promise<unknown>;
+  const caller = step.principal === undefined ? "service" : step.principal;
+  const pending = () => call(deployment, step.kind, step.call, args, caller);
   if (step.error !== undefined) {
     const before = await dump(deployment);
-    const code = await call().then(() => "no error", codeOf);
-    expect(code, where).toBe(step.error);
+    expect(await refusal(pending()), where).toBe(step.error);
     expect(await dump(deployment), `${where}: written in spite of the error`).toEqual(before);
     return;
   }
-  const reply = await call();
+  const reply: unknown = await pending();
   for (const [name, path] of Object.entries(step.save ?? {})) {
-    saved.set(name, path.reduce((value: any, part) => value[part], reply));
+    saved.set(
+      name,
+      path.reduce((value: any, part) => value[part], reply),
+    );
   }
   const partial = "matches" in step;
   const expected = filled(partial ? step.matches : step.returns, saved);
-  const matched = expectation(expected, partial);
-  expect(reply, where).toEqual(matched);
+  expect(reply, where).toEqual(expectation(expected, partial));
 }
 
 /** A value with the parts put in that stand for others. */

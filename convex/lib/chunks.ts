@@ -110,11 +110,7 @@ function partsOf(ctx: Reader, record: string, field: string) {
 }
 
 /** Put the texts of a record into chunks. */
-export async function write(
-  ctx: Writer,
-  record: string,
-  texts: Packed["texts"],
-): Promise<void> {
+export async function write(ctx: Writer, record: string, texts: Packed["texts"]): Promise<void> {
   for (const { field, text } of texts) {
     for (const [position, part] of split(text).entries()) {
       await ctx.db.insert("chunks", { record, field, position, text: part });

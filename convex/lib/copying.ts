@@ -83,7 +83,7 @@ async function chosenIds(ctx: Writer, sourceId: string, args: CloneArgs): Promis
 
 /** Copy the next messages. Changes `copying`, which then knows how far it has come. */
 export async function copyMessages(ctx: Writer, copying: Copying): Promise<Progress> {
-  for (let seen = 0; seen < STEP_RECORDS && hasRoom(ctx); ) {
+  for (let seen = 0; seen < STEP_RECORDS && hasRoom(ctx);) {
     const { rows, isLast } = await nextRows(ctx, copying);
     for (const row of rows) {
       if (copying.copied === copying.limit) return "done";

@@ -4,8 +4,10 @@ import { ConvexError, type Value } from "convex/values";
 
 type Data = Record<string, Value>;
 
-const error = (code: string) => (message: string, data: Data = {}) =>
-  new ConvexError({ code, message, data });
+const error =
+  (code: string) =>
+  (message: string, data: Data = {}) =>
+    new ConvexError({ code, message, data });
 
 /** An argument has the wrong form or is outside its range. */
 export const invalidArgument = error("INVALID_ARGUMENT");

@@ -79,10 +79,7 @@ export function equal(one: Fields, other: Fields): boolean {
 }
 
 /** The thread with this id if the caller may see what belongs to it. */
-export async function visibleThread(
-  ctx: Reader,
-  threadId: string,
-): Promise<Row<"threads"> | null> {
+export async function visibleThread(ctx: Reader, threadId: string): Promise<Row<"threads"> | null> {
   const thread = await byKey(ctx, "threads", threadId);
   return thread && owns(ctx, thread.resourceId) ? thread : null;
 }

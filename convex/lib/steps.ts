@@ -23,7 +23,7 @@ export async function drain<T extends Table>(
   next: (count: number) => Promise<Row<T>[]>,
   remove: (row: Row<T>) => Promise<boolean>,
 ): Promise<boolean> {
-  for (let removed = 0; removed < STEP_RECORDS && hasRoom(ctx); ) {
+  for (let removed = 0; removed < STEP_RECORDS && hasRoom(ctx);) {
     const rows = await next(STEP_ROWS);
     for (const row of rows) ctx.load.note(chunks.inlineBytes(row));
     for (const row of rows) {

@@ -56,7 +56,11 @@ export function findCounter(db: Pick<DatabaseWriter, "query">, key: CounterKey) 
   return db
     .query("counters")
     .withIndex("by_key", (q) =>
-      q.eq("table", key.table).eq("index", key.index).eq("first", key.first).eq("second", key.second),
+      q
+        .eq("table", key.table)
+        .eq("index", key.index)
+        .eq("first", key.first)
+        .eq("second", key.second),
     )
     .unique();
 }
