@@ -2,7 +2,7 @@
 
 import { v } from "convex/values";
 import { requireService, storageMutation, storageQuery, storageStep } from "./lib/access.js";
-import { clearSome } from "./lib/clearing.js";
+import { clearSome, newestTime } from "./lib/clearing.js";
 import { TABLES } from "./lib/tables.js";
 import * as totals from "./lib/totals.js";
 import { FORMAT_VERSION, FUNCTIONS_VERSION } from "./lib/version.js";
@@ -37,7 +37,8 @@ export const clear = storageMutation({
   returns: v.null(),
   handler: async (ctx, args) => {
     requireService(ctx, "clearing a table");
-    await clearSome(ctx, args.table, ctx.now);
+    const until = await newestTime(ctx, args.table);
+    if (until !== undefined) await clearSome(ctx, args.table, until);
     return null;
   },
 });

@@ -8,13 +8,18 @@ import * as records from "./records.js";
 import { drain } from "./steps.js";
 import type { Row, Table } from "./tables.js";
 
+/** The time of the newest record, or undefined: what comes in later is not to be cleared. */
+export async function newestTime(ctx: Writer, table: Table): Promise<number | undefined> {
+  const newest = await ctx.db.query(table).withIndex("by_creation_time").order("desc").first();
+  return newest?._creationTime;
+}
+
 /** Delete records that came in until then; what is left is scheduled. */
 export async function clearSome(ctx: Writer, table: Table, until: number): Promise<void> {
   const next = (count: number) =>
     ctx.db
       .query(table)
-      // Of this instant, there may be several: times have a fraction.
-      .withIndex("by_creation_time", (q) => q.lt("_creationTime", until + 1))
+      .withIndex("by_creation_time", (q) => q.lte("_creationTime", until))
       .take(count);
   const removed = new Map<string, number>();
   const done = await drain<Table>(ctx, next, async (row) => {

@@ -14,15 +14,17 @@ export function encodeCursor(query: unknown[], key: Key): string {
   return JSON.stringify([fingerprint(query), ...key]);
 }
 
-/** The key inside `cursor`. Throws INVALID_ARGUMENT if another query made it. */
-export function decodeCursor(query: unknown[], cursor: string): Key {
+/** The key inside `cursor`, of `length` parts. Throws INVALID_ARGUMENT if another query made it. */
+export function decodeCursor(query: unknown[], cursor: string, length: number): Key {
   let found: unknown;
   try {
     found = JSON.parse(cursor);
   } catch {
     found = null;
   }
-  if (!Array.isArray(found)) {
+  // The last part is an `_id`, those before it are numbers: times, and `seq`.
+  const isKey = (part: unknown, at: number) => typeof part === (at < length ? "number" : "string");
+  if (!Array.isArray(found) || found.length !== length + 1 || !found.every(isKey)) {
     throw invalidArgument("the cursor is damaged; start from the first page");
   }
   if (found[0] !== fingerprint(query)) {

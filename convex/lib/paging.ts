@@ -58,7 +58,8 @@ export async function pageOf<T extends Table>(
   const range = rangeOf(table, index, values, args);
   const query = [table, index, values, args.from ?? null, args.to ?? null, args.order];
   const limit = limitOf(args.limit);
-  const after = args.cursor === undefined ? null : decodeCursor(query, args.cursor);
+  const parts = range.fields.length - values.length + 1;
+  const after = args.cursor === undefined ? null : decodeCursor(query, args.cursor, parts);
   if (hidden) return { page: [], cursor: null };
   const { page, last, more } = await collect<T>(ctx, range, args.order, after, limit);
   const found: Page<T> = { page, cursor: more ? encodeCursor(query, last!) : null };
