@@ -131,7 +131,8 @@ async function copy(ctx: Writer, copying: Copying, row: Row<"messages">): Promis
   if ((await records.byKey(ctx, "messages", id)) !== null) return false;
   const { resourceId, ...message } = await records.read(ctx, row);
   const owner = copying.resourceId ?? resourceId;
-  await records.insert(ctx, "messages", {
+  // What a step writes is bounded by what it reads.
+  await records.put(ctx, "messages", {
     ...message,
     ...(owner !== undefined && { resourceId: owner }),
     id,

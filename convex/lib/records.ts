@@ -95,18 +95,28 @@ export function later(ctx: Writer, before: { updatedAt: number }, after = 0): nu
   return Math.max(ctx.now, before.updatedAt + 1, after);
 }
 
-/** Add a record and count it; returns it. */
+/** Add a record that a caller gave, and count it; returns it. */
 export async function insert<T extends Table>(
   ctx: Writer,
   table: T,
   record: Stored<T>,
 ): Promise<Public<T>> {
-  const { row, texts, bytes } = chunks.pack(table, record as Fields);
+  const bytes = await put(ctx, table, record);
   ctx.load.take("written", bytes, `saving '${(record as Fields).id}' in ${table}`);
+  return publicRecord<Row<T>>(record);
+}
+
+/** Add a record and count it; returns its bytes. */
+export async function put<T extends Table>(
+  ctx: Writer,
+  table: T,
+  record: Stored<T>,
+): Promise<number> {
+  const { row, texts, bytes } = chunks.pack(table, record as Fields);
   const _id = await ctx.db.insert(table as Table, row as any);
   await chunks.write(ctx, _id, texts);
   count(ctx, table, null, row as Row);
-  return publicRecord<Row<T>>(record);
+  return bytes;
 }
 
 /** Make `record` the whole of it and keep the counters right; returns the record. */
