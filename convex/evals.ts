@@ -28,7 +28,7 @@ export const list = storageQuery({
   returns: page(evalFields),
   handler: async (ctx, args) => {
     const { threadId, agentName, type } = args;
-    if (!(await records.threadVisible(ctx, threadId))) return nothing<"evals">();
+    if (!(await records.threadVisible(ctx, threadId))) return nothing<"evals">(args);
     if (threadId !== undefined) return pageOf(ctx, "evals", "by_thread", [threadId], args);
     if (agentName !== undefined && type !== undefined) {
       return pageOf(ctx, "evals", "by_agent_type", [agentName, type], args);

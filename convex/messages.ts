@@ -35,7 +35,7 @@ export const list = storageQuery({
   returns: page(messageFields),
   handler: async (ctx, { threadId, ...args }) => {
     const thread = await records.visibleThread(ctx, threadId);
-    if (!thread && (args.withTotal || !ctx.principal.isService)) return nothing<"messages">();
+    if (!thread && (args.withTotal || !ctx.principal.isService)) return nothing<"messages">(args);
     const found = await pageOf(ctx, "messages", "by_thread_created", [threadId], args, !thread);
     const whole = args.from === undefined && args.to === undefined;
     if (thread && args.withTotal && whole) found.total = thread.messageCount;

@@ -44,7 +44,7 @@ export const list = storageQuery({
   handler: async (ctx, args) => {
     const own = ctx.principal.isService ? undefined : ctx.principal.resourceId;
     const resourceId = args.resourceId ?? own;
-    if (!owns(ctx, resourceId)) return nothing<"threads">();
+    if (!owns(ctx, resourceId)) return nothing<"threads">(args);
     const updated = args.orderBy === "updatedAt";
     if (resourceId === undefined) {
       return pageOf(ctx, "threads", updated ? "by_updated" : "by_created", [], args);

@@ -38,7 +38,7 @@ export const list = storageQuery({
   },
   returns: page(traceFields),
   handler: async (ctx, args) => {
-    if (!(await records.threadVisible(ctx, args.threadId))) return nothing<"traces">();
+    if (!(await records.threadVisible(ctx, args.threadId))) return nothing<"traces">(args);
     for (const [field, index] of CRITERIA) {
       const value = args[field];
       if (value !== undefined) return pageOf(ctx, "traces", index, [value], args);

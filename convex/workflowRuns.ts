@@ -51,7 +51,7 @@ export const list = storageQuery({
     const resourceId = args.resourceId ?? own;
     const runs = (index: string, ...values: string[]) =>
       pageOf(ctx, "workflowRuns", index, values, args);
-    if (!owns(ctx, resourceId)) return nothing<"workflowRuns">();
+    if (!owns(ctx, resourceId)) return nothing<"workflowRuns">(args);
     if (resourceId !== undefined) return runs("by_resource", resourceId);
     if (name !== undefined && state !== undefined) return runs("by_workflow_status", name, state);
     if (name !== undefined) return runs("by_workflow", name);

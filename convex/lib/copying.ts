@@ -3,6 +3,7 @@
 import type { Doc } from "../_generated/dataModel.js";
 import type { Writer } from "./access.js";
 import * as chunks from "./chunks.js";
+import { invalidArgument } from "./errors.js";
 import { merge } from "./payloads.js";
 import { keyOf, type Range, walk } from "./ranges.js";
 import * as records from "./records.js";
@@ -35,7 +36,10 @@ export async function copyingOf(
   source: Row<"threads">,
   args: CloneArgs,
 ): Promise<Copying> {
-  const { from, to, limit } = args;
+  const { from, to, limit = 0 } = args;
+  if (limit < 0 || !Number.isInteger(limit)) {
+    throw invalidArgument(`limit must be whole, and 0 for all, not ${limit}`);
+  }
   const chosen = args.messageIds?.length ? await chosenIds(ctx, source.id, args) : undefined;
   return {
     source: source._id,

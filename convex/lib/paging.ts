@@ -30,15 +30,18 @@ export interface Page<T extends Table> {
   total?: number;
 }
 
-/** Of a list whose subject the caller may not see. */
-export const nothing = <T extends Table>(): Page<T> => ({ page: [], cursor: null, total: 0 });
-
 /** The page size asked for. Throws INVALID_ARGUMENT unless it is whole, from 1 to 500. */
 function limitOf(limit: number): number {
   if (!(limit >= 1 && limit <= MAX_PAGE && Number.isInteger(limit))) {
     throw invalidArgument(`limit must be whole, from 1 to ${MAX_PAGE}, not ${limit}`);
   }
   return limit;
+}
+
+/** Of a list whose subject the caller may not see. */
+export function nothing<T extends Table>(args: ListArgs): Page<T> {
+  limitOf(args.limit);
+  return { page: [], cursor: null, total: 0 };
 }
 
 /**
