@@ -87,6 +87,37 @@ def test_install_refuses_an_unknown_option() -> None:
     assert (done.returncode, done.stderr) == (2, "usage: scripts/install [--runtime]\n")
 
 
+def test_install_says_which_node_it_needs(tmp_path: Path) -> None:
+    """With an environment that is up to date, a changed lock file and an old Node.js."""
+    checkout = tmp_path / "checkout"
+    for name in ("scripts/install", "pyproject.toml", "src/mastra_convex/_version.py"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, checkout / name)
+    for name in ("package-lock.json", ".npmrc"):
+        shutil.copy(ROOT / name, checkout / name)
+    key = subprocess.run(
+        'echo "$PWD $(cat pyproject.toml scripts/install src/mastra_convex/_version.py | cksum)"',
+        shell=True,
+        cwd=checkout,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    ).stdout
+    (checkout / ".venv/bin").mkdir(parents=True)
+    (checkout / ".venv/bin/python").symlink_to(sys.executable)
+    (checkout / ".venv/.dev").write_text(f"{key}\n", encoding="utf-8")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    fake_python(tools / "node", "v18.0.0")
+    done = run(
+        checkout / "scripts/install", VENV="", PYTHON="", PATH=f"{tools}:{os.environ['PATH']}"
+    )
+    assert done.returncode == 1
+    assert "need Node.js 20.19 or newer" in done.stderr
+    assert "Found: v18.0.0" in done.stderr
+    assert run(checkout / "scripts/install", "--runtime", VENV="", PYTHON="").returncode == 0
+
+
 # unasync
 
 UNASYNC = load("unasync")
@@ -322,6 +353,7 @@ def test_hygiene_finds_where_the_checkout_is(monkeypatch: pytest.MonkeyPatch) ->
         ("a.md", "the root / and /rooted and /homes/jane and /workspace/x"),
         ("a.md", 'url = "https://example.com/x"'),
         ("package-lock.json", '"integrity": "sha512-abc", "version": "1.0.0"'),
+        ("package-lock.json", '"funding": {"url": "https:' + '//example.com/x"}'),
         ("a.toml", 'registry = "none"'),
     ],
 )

@@ -1,0 +1,185 @@
+/** Deleting and copying long threads: at every step, readers see all of them or nothing. */
+
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { internal } from "./_generated/api.js";
+import {
+  deploy,
+  type Deployment,
+  dump,
+  mutation,
+  query,
+  refusal,
+  settle,
+  step,
+} from "./lib/harness.test-util.js";
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+// More than two steps take.
+const MANY = 1200;
+
+async function threadOfMany(): Promise<Deployment> {
+  const deployment = deploy();
+  await mutation(deployment, "threads:save", { thread: { id: "t", resourceId: "alice" } });
+  for (const part of [0, 1]) {
+    const messages = Array.from({ length: MANY / 2 }, (_, i) => ({
+      id: `m${part}-${i}`,
+      threadId: "t",
+      role: "user",
+      content: '"x"',
+    }));
+    await mutation(deployment, "messages:save", { messages });
+  }
+  return deployment;
+}
+
+/** What readers see of a thread, in every way there is to look. */
+async function seen(deployment: Deployment, threadId: string, ids: string[]) {
+  const args = { threadId, order: "asc", limit: 500, withTotal: true };
+  const listed = await query(deployment, "messages:list", args);
+  const arrived = await query(deployment, "messages:listArrived", { limit: 500 });
+  return {
+    thread: (await query(deployment, "threads:get", { id: threadId })) !== null,
+    total: listed.total,
+    listed: listed.page.length > 0,
+    byId: (await query(deployment, "messages:listById", { ids })).length,
+    arrived: arrived.page.some((each: any) => each.threadId === threadId),
+  };
+}
+
+const NOTHING = { thread: false, total: 0, listed: false, byId: 0, arrived: false };
+
+describe("deleting", () => {
+  test("hides the thread at once, and its id is held until all is gone", async () => {
+    const deployment = await threadOfMany();
+    const ids = ["m0-0", "m1-599"];
+    await mutation(deployment, "threads:remove", { id: "t" });
+    const again = { thread: { id: "t", resourceId: "alice" } };
+    const late = { id: "late", threadId: "t", role: "user", content: '"x"' };
+    const rounds = await settle(deployment, async () => {
+      expect(await seen(deployment, "t", ids)).toEqual(NOTHING);
+      if ((await dump(deployment)).jobs!.length === 0) return;
+      expect(await refusal(mutation(deployment, "threads:save", again))).toBe("CONFLICT");
+      expect(await refusal(mutation(deployment, "messages:save", { messages: [late] }))).toBe(
+        "NOT_FOUND",
+      );
+    });
+    expect(rounds).toBe(2);
+    expect(await dump(deployment)).toMatchObject({ messages: [], jobs: [], threads: [] });
+    expect(await mutation(deployment, "threads:save", again)).toMatchObject({ id: "t" });
+    expect(await seen(deployment, "t", ids)).toEqual({ ...NOTHING, thread: true });
+  });
+
+  test("a step that is run twice does nothing the second time", async () => {
+    const deployment = await threadOfMany();
+    await mutation(deployment, "threads:remove", { id: "t" });
+    const job = (await dump(deployment)).jobs![0];
+    const run = () => deployment.mutation(internal.threads.work, { job: job._id, step: 1 });
+    await run();
+    const once = await dump(deployment);
+    await run();
+    expect(await dump(deployment)).toEqual(once);
+    await settle(deployment);
+    const left = await dump(deployment);
+    expect(left).toMatchObject({ messages: [], jobs: [] });
+    await run();
+    expect(await dump(deployment)).toEqual(left);
+  });
+
+  test("an id of a message that is still being deleted can be used again", async () => {
+    const deployment = await threadOfMany();
+    await mutation(deployment, "threads:save", { thread: { id: "u", resourceId: "bob" } });
+    await mutation(deployment, "threads:remove", { id: "t" });
+    const messages = [{ id: "m1-599", threadId: "u", role: "user", content: '"new"' }];
+    const [saved] = await mutation(deployment, "messages:save", { messages });
+    expect(saved).toMatchObject({ threadId: "u", seq: 1, content: '"new"' });
+    await settle(deployment);
+    expect((await dump(deployment)).messages).toHaveLength(1);
+  });
+});
+
+describe("copying", () => {
+  const clone = { id: "t", thread: { id: "copy" } };
+
+  test("shows the thread when all of it is there", async () => {
+    const deployment = await threadOfMany();
+    const made = await mutation(deployment, "threads:clone", clone);
+    const [id] = (await dump(deployment)).messages!.slice(-1).map((each) => each.id);
+    expect(await seen(deployment, "copy", [id])).toEqual(NOTHING);
+    const states: string[] = [];
+    await settle(deployment, async () => {
+      const found = await seen(deployment, "copy", [id]);
+      states.push(found.thread ? "all" : "nothing");
+      if (found.thread) expect(found).toMatchObject({ total: MANY, listed: true, byId: 1 });
+      else expect(found).toEqual(NOTHING);
+    });
+    expect(states).toEqual(["nothing", "all"]);
+    expect(await query(deployment, "threads:get", { id: "copy" })).toEqual(made);
+  });
+
+  test("holds the new id", async () => {
+    const deployment = await threadOfMany();
+    await mutation(deployment, "threads:clone", clone);
+    const thread = { id: "copy", resourceId: "alice" };
+    expect(await refusal(mutation(deployment, "threads:save", { thread }))).toBe("CONFLICT");
+    expect(await refusal(mutation(deployment, "threads:clone", clone))).toBe("CONFLICT");
+    await settle(deployment);
+    expect(await refusal(mutation(deployment, "threads:clone", clone))).toBe("CONFLICT");
+  });
+
+  test.each([
+    ["the source is deleted", "t"],
+    ["the copy is deleted", "copy"],
+  ])("leaves nothing when %s meanwhile", async (_, id) => {
+    const deployment = await threadOfMany();
+    await mutation(deployment, "threads:clone", clone);
+    await mutation(deployment, "threads:remove", { id });
+    await settle(deployment);
+    const { messages, jobs, threads } = await dump(deployment);
+    expect(jobs).toEqual([]);
+    expect(threads!.map((each) => each.id)).toEqual(id === "t" ? [] : ["t"]);
+    expect(messages).toHaveLength(id === "t" ? 0 : MANY);
+  });
+
+  test("does not take what is added to the source meanwhile", async () => {
+    const deployment = await threadOfMany();
+    await mutation(deployment, "threads:clone", clone);
+    const early = { id: "early", threadId: "t", role: "user", content: '"x"', createdAt: 1 };
+    await mutation(deployment, "messages:save", { messages: [early] });
+    await settle(deployment);
+    const args = { threadId: "copy", order: "asc", limit: 1, withTotal: true };
+    expect(await query(deployment, "messages:list", args)).toMatchObject({ total: MANY });
+  });
+
+  test("takes the chosen messages, the newest first", async () => {
+    const deployment = await threadOfMany();
+    const messageIds = ["m0-3", "no", "m1-7", "m0-3", "m0-9"];
+    const args = { ...clone, messageIds, limit: 2 };
+    const made = await mutation(deployment, "threads:clone", args);
+    expect(JSON.parse(made.metadata)).toEqual({
+      clone: { sourceThreadId: "t", clonedAt: 1_000_000, lastMessageId: "m1-7" },
+    });
+    const list = { threadId: "copy", order: "desc", limit: 10, withTotal: true };
+    const { page, total } = await query(deployment, "messages:list", list);
+    expect([total, page.map((each: any) => each.seq)]).toEqual([2, [MANY, MANY - 1]]);
+  });
+});
+
+test("a table of many is cleared in steps; what is saved meanwhile stays", async () => {
+  const deployment = await threadOfMany();
+  await mutation(deployment, "system:clear", { table: "messages" });
+  expect((await dump(deployment)).messages!.length).toBeGreaterThan(0);
+  vi.setSystemTime(1_000_010);
+  const messages = [{ id: "new", threadId: "t", role: "user", content: '"x"' }];
+  await mutation(deployment, "messages:save", { messages });
+  await step(deployment);
+  await settle(deployment);
+  const left = await dump(deployment);
+  expect(left.messages!.map((each) => each.id)).toEqual(["new"]);
+  expect(left.threads![0]).toMatchObject({ messageCount: 1 });
+});

@@ -1,0 +1,119 @@
+/** Who may do what. Every function is registered here, and asks for the principal first. */
+
+import type { Auth, RegisteredMutation, RegisteredQuery, Scheduler } from "convex/server";
+import type { Infer, ObjectType, PropertyValidators, Validator } from "convex/values";
+import type { DatabaseReader, DatabaseWriter } from "../_generated/server.js";
+import { internalMutation, mutation, query } from "../_generated/server.js";
+import { unauthenticated } from "./errors.js";
+import { Load, MUTATION_BYTES, QUERY_BYTES } from "./load.js";
+import { Tally } from "./tally.js";
+
+/** The service, or one resource. */
+export type Principal = { isService: true } | { isService: false; resourceId: string };
+
+/** All that a query sees. */
+export interface Reader {
+  db: DatabaseReader;
+  principal: Principal;
+  load: Load;
+}
+
+/** All that a mutation sees. `now` is the same throughout. */
+export interface Writer extends Reader {
+  db: DatabaseWriter;
+  scheduler: Scheduler;
+  now: number;
+  tally: Tally;
+}
+
+async function principalOf(ctx: { auth: Auth }): Promise<Principal> {
+  const identity = await ctx.auth.getUserIdentity();
+  if (identity?.role === "service") return { isService: true };
+  if (identity?.role === "resource") return { isService: false, resourceId: identity.subject };
+  throw unauthenticated("this call has no principal; give the storage its key or token");
+}
+
+/** Whether the caller may see and change what belongs to `resourceId` (undefined: to nobody). */
+export function owns(ctx: Reader, resourceId: string | undefined): boolean {
+  return ctx.principal.isService || ctx.principal.resourceId === resourceId;
+}
+
+/** Throw unless the service is asking. */
+export function requireService(ctx: Reader, doing: string): void {
+  if (!ctx.principal.isService) {
+    throw unauthenticated(`${doing} is for the service; a resource's token cannot do it`);
+  }
+}
+
+type Returns = Validator<any, "required", any>;
+
+interface Definition<Ctx, A extends PropertyValidators, R extends Returns> {
+  args: A;
+  returns: R;
+  handler: (ctx: Ctx, args: ObjectType<A>) => Promise<Infer<R>>;
+}
+
+// Convex's types of a handler cannot be followed through type parameters; the signatures of the
+// functions below say what goes in and comes out.
+function erased<Ctx>(definition: Definition<Ctx, any, any>) {
+  return definition as {
+    args: PropertyValidators;
+    returns: Validator<any, "required", any>;
+    handler: (ctx: Ctx, args: unknown) => Promise<any>;
+  };
+}
+
+/** Register a query that runs only for a principal. */
+export function storageQuery<A extends PropertyValidators, R extends Returns>(
+  definition: Definition<Reader, A, R>,
+): RegisteredQuery<"public", ObjectType<A>, Promise<Infer<R>>> {
+  const { args, returns, handler } = erased(definition);
+  return query({
+    args,
+    returns,
+    handler: async (ctx, given) => {
+      const principal = await principalOf(ctx);
+      return handler({ db: ctx.db, principal, load: new Load(QUERY_BYTES) }, given);
+    },
+  });
+}
+
+async function write<T>(
+  ctx: { db: DatabaseWriter; scheduler: Scheduler },
+  principal: Principal,
+  handler: (writer: Writer) => Promise<T>,
+): Promise<T> {
+  const tally = new Tally();
+  const { db, scheduler } = ctx;
+  const load = new Load(MUTATION_BYTES);
+  const result = await handler({ db, scheduler, principal, load, now: Date.now(), tally });
+  await tally.write(db);
+  return result;
+}
+
+/** Register a mutation that runs only for a principal. */
+export function storageMutation<A extends PropertyValidators, R extends Returns>(
+  definition: Definition<Writer, A, R>,
+): RegisteredMutation<"public", ObjectType<A>, Promise<Infer<R>>> {
+  const { args, returns, handler } = erased(definition);
+  return mutation({
+    args,
+    returns,
+    handler: async (ctx, given) => {
+      const principal = await principalOf(ctx);
+      return write(ctx, principal, (writer) => handler(writer, given));
+    },
+  });
+}
+
+/** Register a step of longer work: only the scheduler runs it, for the service. */
+export function storageStep<A extends PropertyValidators, R extends Returns>(
+  definition: Definition<Writer, A, R>,
+): RegisteredMutation<"internal", ObjectType<A>, Promise<Infer<R>>> {
+  const { args, returns, handler } = erased(definition);
+  return internalMutation({
+    args,
+    returns,
+    handler: (ctx, given) => write(ctx, { isService: true }, (writer) => handler(writer, given)),
+  });
+}

@@ -1,0 +1,46 @@
+/** Clearing a table in bounded steps. */
+
+import { internal } from "../_generated/api.js";
+import type { Id } from "../_generated/dataModel.js";
+import type { Writer } from "./access.js";
+import { removeThread } from "./cascade.js";
+import * as records from "./records.js";
+import { drain } from "./steps.js";
+import type { Row, Table } from "./tables.js";
+
+/** The time of the newest record, or undefined: what comes in later is not to be cleared. */
+export async function newestTime(ctx: Writer, table: Table): Promise<number | undefined> {
+  const newest = await ctx.db.query(table).withIndex("by_creation_time").order("desc").first();
+  return newest?._creationTime;
+}
+
+/** Delete records that came in until then; what is left is scheduled. */
+export async function clearSome(ctx: Writer, table: Table, until: number): Promise<void> {
+  const next = (count: number) =>
+    ctx.db
+      .query(table)
+      .withIndex("by_creation_time", (q) => q.lte("_creationTime", until))
+      .take(count);
+  const removed = new Map<string, number>();
+  const done = await drain<Table>(ctx, next, async (row) => {
+    if (table === "threads") return removeThread(ctx, row as Row<"threads">);
+    await records.remove(ctx, table, row);
+    if (table === "messages") {
+      const { threadId } = row as Row<"messages">;
+      removed.set(threadId, (removed.get(threadId) ?? 0) + 1);
+    }
+    return true;
+  });
+  await forgetMessages(ctx, removed);
+  if (!done) await ctx.scheduler.runAfter(0, internal.system.clearMore, { table, until });
+}
+
+/** Take deleted messages off the counts of their threads. */
+async function forgetMessages(ctx: Writer, removed: Map<string, number>): Promise<void> {
+  for (const [threadId, count] of removed) {
+    const thread = await records.byKey(ctx, "threads", threadId);
+    if (!thread) continue;
+    const messageCount = thread.messageCount - count;
+    await ctx.db.patch(thread._id as Id<"threads">, { messageCount });
+  }
+}

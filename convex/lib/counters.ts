@@ -1,0 +1,60 @@
+/**
+ * Totals of lists, kept in the transaction that changes them.
+ *
+ * A counted index has one counter for each combination of its leading values (all its fields but
+ * the last, which is a time). A list by those values reads its total from there.
+ */
+
+import type { Reader, Writer } from "./access.js";
+import { type Fields, indexFields, type Table } from "./tables.js";
+import { findCounter } from "./tally.js";
+import * as totals from "./totals.js";
+
+const COUNTED: Partial<Record<Table, readonly string[]>> = {
+  threads: ["by_resource_created"],
+  traces: ["by_thread", "by_run", "by_scope", "by_name"],
+  evals: ["by_agent", "by_agent_type", "by_type", "by_thread"],
+  workflowRuns: ["by_workflow", "by_workflow_status", "by_resource", "by_status"],
+};
+
+// An index with the leading fields of a counted one has the same totals.
+const SAME_TOTALS: Record<string, string> = { by_resource_updated: "by_resource_created" };
+
+/** How many documents the index has under `values`; undefined if that is not counted. */
+export async function total(
+  ctx: Reader,
+  table: Table,
+  index: string,
+  values: string[],
+): Promise<number | undefined> {
+  if (values.length === 0) return (await totals.total(ctx.db, table)).documents;
+  const counted = SAME_TOTALS[index] ?? index;
+  if (!COUNTED[table]?.includes(counted)) return undefined;
+  return (await findCounter(ctx.db, keyOf(table, counted, values)))?.count ?? 0;
+}
+
+/** Count a document that was inserted (no `before`), changed, or deleted (no `after`). */
+export function changed(
+  ctx: Writer,
+  table: Table,
+  before: Fields | null,
+  after: Fields | null,
+): void {
+  for (const index of COUNTED[table] ?? []) {
+    const fields = indexFields(table, index).slice(0, -1);
+    const old = valuesOf(before, fields);
+    const now = valuesOf(after, fields);
+    if (old) ctx.tally.count(keyOf(table, index, old), -1);
+    if (now) ctx.tally.count(keyOf(table, index, now), 1);
+  }
+}
+
+function keyOf(table: Table, index: string, values: string[]) {
+  const [first, second = ""] = values as [string, string?];
+  return { table, index, first, second };
+}
+
+function valuesOf(document: Fields | null, fields: string[]): string[] | null {
+  const values = fields.map((field) => document?.[field]);
+  return values.every((value) => typeof value === "string") ? (values as string[]) : null;
+}

@@ -1,0 +1,150 @@
+/** Pages: one index, one range of time, bounded in records and in bytes. */
+
+import { requireService, type Reader } from "./access.js";
+import { chunkedBytes, inlineBytes, ROW_READ_BYTES } from "./chunks.js";
+import * as counters from "./counters.js";
+import { decodeCursor, encodeCursor } from "./cursor.js";
+import { invalidArgument } from "./errors.js";
+import { type Key, keyOf, type Order, type Range, walk } from "./ranges.js";
+import { read } from "./records.js";
+import { indexFields, type Public, type Row, type Table } from "./tables.js";
+
+export const MAX_PAGE = 500;
+// The most rows that are read at a time; each is small (lib/chunks.ts).
+const WALK = 200;
+// A transaction that began so long ago has landed, or never will.
+const SETTLED_MS = 10_000;
+
+export interface ListArgs {
+  from?: number;
+  to?: number;
+  order: Order;
+  cursor?: string;
+  limit: number;
+  withTotal?: boolean;
+}
+
+export interface Page<T extends Table> {
+  page: Public<T>[];
+  cursor: string | null;
+  total?: number;
+}
+
+/** The page size asked for. Throws INVALID_ARGUMENT unless it is whole, from 1 to 500. */
+function limitOf(limit: number): number {
+  if (!(limit >= 1 && limit <= MAX_PAGE && Number.isInteger(limit))) {
+    throw invalidArgument(`limit must be whole, from 1 to ${MAX_PAGE}, not ${limit}`);
+  }
+  return limit;
+}
+
+/** Of a list whose subject the caller may not see. */
+export function nothing<T extends Table>(args: ListArgs): Page<T> {
+  limitOf(args.limit);
+  return { page: [], cursor: null, total: 0 };
+}
+
+/**
+ * One page of `table`: documents whose leading index fields are `values`, in order of the next.
+ *
+ * The total is given when it was asked for, is kept, and no time range narrows the list. With
+ * `hidden`, there is nothing to see, and the arguments are checked all the same.
+ */
+export async function pageOf<T extends Table>(
+  ctx: Reader,
+  table: T,
+  index: string,
+  values: string[],
+  args: ListArgs,
+  hidden = false,
+): Promise<Page<T>> {
+  const range = rangeOf(table, index, values, args);
+  const query = [table, index, values, args.from ?? null, args.to ?? null, args.order];
+  const limit = limitOf(args.limit);
+  const parts = range.fields.length - values.length + 1;
+  const after = args.cursor === undefined ? null : decodeCursor(query, args.cursor, parts);
+  if (hidden) return { page: [], cursor: null };
+  const { page, last, more } = await collect<T>(ctx, range, args.order, after, limit);
+  const found: Page<T> = { page, cursor: more ? encodeCursor(query, last!) : null };
+  if (args.withTotal && args.from === undefined && args.to === undefined) {
+    const total = await counters.total(ctx, table, index, values);
+    if (total !== undefined) found.total = total;
+  }
+  return found;
+}
+
+function rangeOf(table: Table, index: string, values: string[], args: ListArgs): Range {
+  const fields = [...indexFields(table, index), "_creationTime"];
+  return { table, index, fields, values, from: args.from, to: args.to };
+}
+
+interface Walked<T extends Table> {
+  page: Public<T>[];
+  /** The places of the first and the last row that were looked at. */
+  first: Key | null;
+  last: Key | null;
+  /** Whether there may be more. */
+  more: boolean;
+}
+
+/** Records from a range, as many as `limit` and the bytes that one call may read allow. */
+async function collect<T extends Table>(
+  ctx: Reader,
+  range: Range,
+  order: Order,
+  after: Key | null,
+  limit: number,
+  isVisible: IsVisible<T> = async () => true,
+): Promise<Walked<T>> {
+  const page: Public<T>[] = [];
+  let [first, last]: [Key | null, Key | null] = [null, after];
+  for (;;) {
+    const room = Math.floor(ctx.load.room / ROW_READ_BYTES);
+    const rows = Math.min(limit - page.length + 1, WALK, room);
+    if (rows < 1) return { page, first, last, more: true };
+    const found = (await walk(ctx, range, order, last, rows)) as Row[] as Row<T>[];
+    for (const row of found) ctx.load.note(inlineBytes(row));
+    for (const row of found) {
+      const full = page.length === limit || (page.length > 0 && chunkedBytes(row) > ctx.load.room);
+      if (full) return { page, first, last, more: true };
+      if (await isVisible(row)) page.push((await read(ctx, row)) as Public<T>);
+      last = keyOf(range, row);
+      first ??= last;
+    }
+    if (found.length < rows) return { page, first, last, more: false };
+  }
+}
+
+type IsVisible<T extends Table> = (row: Row<T>) => Promise<boolean>;
+
+/**
+ * Records in the order in which they came into the table, after `after` or the newest.
+ *
+ * `after` is the `position` of an earlier answer; without it the newest `limit` records are given.
+ * A record that is saved again, or changed, does not arrive again.
+ *
+ * Transactions may land in another order than that of their times. A position at the end of the
+ * table is therefore never younger than what has settled: what came in the last seconds is given
+ * again, and readers drop what they have seen.
+ */
+export async function arrivalsOf<T extends Table>(
+  ctx: Reader,
+  table: T,
+  args: { after?: number; limit: number },
+  isVisible?: IsVisible<T>,
+) {
+  requireService(ctx, "following what arrives");
+  const limit = limitOf(args.limit);
+  const range: Range = { table, index: "by_creation_time", fields: ["_creationTime"], values: [] };
+  const since = args.after ?? 0;
+  const settled = (newest: Key | null) =>
+    Math.max(since, Math.min(Number(newest?.[0] ?? 0), Date.now() - SETTLED_MS));
+  if (args.after === undefined) {
+    const { page, first } = await collect(ctx, range, "desc", null, limit, isVisible);
+    return { page: page.reverse(), position: settled(first), isDone: true };
+  }
+  // No `_id` comes after this one: what shares the position's time has been given.
+  const start: Key = [since, "\uffff"];
+  const { page, last, more } = await collect(ctx, range, "asc", start, limit, isVisible);
+  return { page, position: more ? Number(last![0]) : settled(last), isDone: !more };
+}

@@ -1,0 +1,37 @@
+/** Work in bounded steps: how much one transaction takes on. */
+
+import type { Writer } from "./access.js";
+import * as chunks from "./chunks.js";
+import type { Row, Table } from "./tables.js";
+
+/** The most records that one step deletes or copies. */
+export const STEP_RECORDS = 500;
+/** Rows that are read at a time: few, so that a large record fits beside them. */
+export const STEP_ROWS = 50;
+
+/** Whether the transaction has room for another STEP_ROWS rows. */
+export function hasRoom(ctx: Writer): boolean {
+  return ctx.load.room >= STEP_ROWS * chunks.ROW_READ_BYTES;
+}
+
+/**
+ * Remove rows, the next ones each time, until there are none (true) or the transaction has enough
+ * (false). `remove` says whether it has finished with its row, and so whether to go on.
+ */
+export async function drain<T extends Table>(
+  ctx: Writer,
+  next: (count: number) => Promise<Row<T>[]>,
+  remove: (row: Row<T>) => Promise<boolean>,
+): Promise<boolean> {
+  for (let removed = 0; removed < STEP_RECORDS && hasRoom(ctx);) {
+    const rows = await next(STEP_ROWS);
+    for (const row of rows) ctx.load.note(chunks.inlineBytes(row));
+    for (const row of rows) {
+      if (removed > 0 && chunks.chunkedBytes(row) > ctx.load.room) return false;
+      removed += 1;
+      if (!(await remove(row))) return false;
+    }
+    if (rows.length < STEP_ROWS) return true;
+  }
+  return false;
+}

@@ -1,0 +1,51 @@
+/** What the schema says of the tables that hold records. */
+
+import type { Doc } from "../_generated/dataModel.js";
+import schema from "../schema.js";
+
+export const TABLES = [
+  "threads",
+  "messages",
+  "resources",
+  "traces",
+  "evals",
+  "workflowRuns",
+] as const;
+export type Table = (typeof TABLES)[number];
+
+type Rows = { [T in Table]: Doc<T> };
+
+/** A document as it rests in its table. */
+export type Row<T extends Table = Table> = Rows[T];
+
+type Internal = "_id" | "_creationTime" | "chunked" | "messageCount" | "lastSeq";
+
+/** A record as functions return it. */
+export type PublicOf<R extends Row> = Omit<R, Internal>;
+export type Public<T extends Table> = PublicOf<Row<T>>;
+
+/** A record as it is stored: with what belongs to it, but not to its callers. */
+export type StoredOf<R extends Row> = Omit<R, "_id" | "_creationTime" | "chunked">;
+export type Stored<T extends Table> = StoredOf<Row<T>>;
+
+/** Fields of any record. */
+export type Fields = Record<string, unknown>;
+
+/** The fields of an index, without those that Convex adds to its end. */
+export function indexFields(table: Table, index: string): string[] {
+  const found = schema.tables[table][" indexes"]().find((each) => each.indexDescriptor === index);
+  if (!found) throw new Error(`table ${table} has no index ${index}`);
+  return found.fields;
+}
+
+const searched = new Map(
+  TABLES.map((table) => {
+    const indexes = schema.tables[table][" indexes"]();
+    return [table, new Set(indexes.flatMap((index) => index.fields))];
+  }),
+);
+
+/** Whether an index needs the field, so that it has to stay in its document. */
+export function isIndexed(table: Table, field: string): boolean {
+  return searched.get(table)!.has(field);
+}

@@ -1,0 +1,235 @@
+/** Long threads, many records, large records: what one call reads stays small. */
+
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  deploy,
+  type Deployment,
+  dump,
+  measured,
+  mutation,
+  query,
+  refusal,
+  settle,
+} from "./lib/harness.test-util.js";
+
+const MIB = 1024 * 1024;
+// What a list reads besides its page: the thread, a counter, the row that says there is more, and
+// at the start of each walk (three for a page of 500) the row that the one before ended with.
+const BESIDE = 6;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A thread of `count` messages, put into the tables as saving them one by one would. */
+async function longThread(deployment: Deployment, count: number) {
+  await mutation(deployment, "threads:save", { thread: { id: "long", resourceId: "alice" } });
+  const content = JSON.stringify("x".repeat(200));
+  for (let first = 1; first <= count; first += 5000) {
+    await deployment.run(async (ctx) => {
+      for (let seq = first; seq < first + 5000 && seq <= count; seq += 1) {
+        const ids = { id: `m${seq}`, threadId: "long" };
+        const createdAt = Math.ceil(seq / 3);
+        await ctx.db.insert("messages", { ...ids, role: "user", content, createdAt, seq });
+      }
+    });
+  }
+  await deployment.run(async (ctx) => {
+    const thread = (await ctx.db.query("threads").first())!;
+    await ctx.db.patch(thread._id, { messageCount: count, lastSeq: count });
+    await ctx.db.insert("totals", { table: "messages", shard: 0, documents: count, bytes: 0 });
+  });
+}
+
+/** All records of a list by the client's loop, and the most that one call read. */
+async function all(deployment: Deployment, path: string, args: Record<string, unknown>) {
+  const ids: string[] = [];
+  const most = { calls: 0, documents: 0, bytes: 0 };
+  let cursor: string | null = null;
+  do {
+    const found = await measured(deployment, path, { ...args, ...(cursor && { cursor }) });
+    ids.push(...found.reply.page.map((each: { id: string }) => each.id));
+    most.calls += 1;
+    most.documents = Math.max(most.documents, found.documents);
+    most.bytes = Math.max(most.bytes, found.bytes);
+    expect(found.documents).toBeLessThanOrEqual(found.reply.page.length + BESIDE);
+    cursor = found.reply.cursor;
+  } while (cursor !== null);
+  return { ids, most };
+}
+
+describe("a thread of 20,000 messages", () => {
+  const LONG = 20_000;
+  const newestFirst = Array.from({ length: LONG }, (_, i) => `m${LONG - i}`);
+
+  test("is listed, any page of it and all", { timeout: 120_000 }, async () => {
+    const deployment = deploy();
+    await longThread(deployment, LONG);
+    const args = { threadId: "long", order: "desc", limit: 40, withTotal: true };
+    const first = await measured(deployment, "messages:list", args);
+    expect(first.reply.total).toBe(LONG);
+    expect(first.reply.page.map((each: any) => each.id)).toEqual(newestFirst.slice(0, 40));
+    expect(first.documents).toBeLessThanOrEqual(40 + BESIDE);
+    expect(first.bytes).toBeLessThan(40 * 500);
+    const middle = { ...args, from: 2000, to: 2005 };
+    const inside = await measured(deployment, "messages:list", middle);
+    expect(inside.reply.page.map((each: any) => each.id)).toEqual(
+      newestFirst.slice(LONG - 6015, LONG - 5997),
+    );
+    expect(inside.documents).toBeLessThanOrEqual(18 + BESIDE);
+    const { ids, most } = await all(deployment, "messages:list", { ...args, limit: 500 });
+    expect(ids).toEqual(newestFirst);
+    expect(most.calls).toBe(40);
+    expect(most.bytes).toBeLessThan(500 * 500);
+  });
+
+  test("is deleted", { timeout: 120_000 }, async () => {
+    const deployment = deploy();
+    await longThread(deployment, LONG);
+    await mutation(deployment, "threads:remove", { id: "long" });
+    expect(await query(deployment, "threads:get", { id: "long" })).toBeNull();
+    await settle(deployment);
+    const { threads, messages, jobs, totals } = await dump(deployment);
+    expect([threads, messages, jobs]).toEqual([[], [], []]);
+    const left = totals!.filter(({ table }) => table === "messages");
+    expect(left.reduce((sum, each) => sum + each.documents, 0)).toBe(0);
+  });
+});
+
+// Each copy looks for its id, for which convex-test reads the whole table: hence not 20,000.
+test("a thread of 2,500 messages is copied in steps", { timeout: 120_000 }, async () => {
+  const LONG = 2500;
+  const deployment = deploy();
+  await longThread(deployment, LONG);
+  const thread = { id: "copy", title: "Copy" };
+  const made = await mutation(deployment, "threads:clone", { id: "long", thread });
+  expect(made).toMatchObject({ id: "copy", resourceId: "alice", title: "Copy" });
+  expect(await settle(deployment)).toBe(5);
+  expect(await query(deployment, "threads:get", { id: "copy" })).toEqual(made);
+  const { ids } = await all(deployment, "messages:list", {
+    threadId: "copy",
+    order: "desc",
+    limit: 500,
+  });
+  expect(new Set(ids).size).toBe(LONG);
+});
+
+test("a resource with 5,000 threads is listed and counted", { timeout: 60_000 }, async () => {
+  const deployment = deploy();
+  await deployment.run(async (ctx) => {
+    for (let i = 0; i < 5000; i += 1) {
+      const times = { createdAt: i, updatedAt: i, messageCount: 0, lastSeq: 0 };
+      await ctx.db.insert("threads", { id: `t${i}`, resourceId: "alice", ...times });
+    }
+    const key = { table: "threads", index: "by_resource_created", first: "alice", second: "" };
+    await ctx.db.insert("counters", { ...key, count: 5000 });
+  });
+  const args = { resourceId: "alice", orderBy: "updatedAt", order: "desc", withTotal: true };
+  const first = await measured(deployment, "threads:list", { ...args, limit: 40 });
+  expect(first.reply.total).toBe(5000);
+  expect(first.reply.page[0].id).toBe("t4999");
+  expect(first.documents).toBeLessThanOrEqual(40 + BESIDE);
+  expect(first.ranges).toBeLessThanOrEqual(3);
+  const { ids } = await all(deployment, "threads:list", { ...args, limit: 500 });
+  expect(ids).toHaveLength(5000);
+});
+
+test("5,000 runs with snapshots of 8 KiB are listed by status", { timeout: 60_000 }, async () => {
+  const deployment = deploy();
+  const state = JSON.stringify("s".repeat(8 * 1024));
+  for (const part of [0, 1, 2, 3, 4]) {
+    await deployment.run(async (ctx) => {
+      for (let i = part * 1000; i < part * 1000 + 1000; i += 1) {
+        const run = { id: `r${i}`, workflowName: "w", stateType: i % 5 ? "done" : "failed", state };
+        await ctx.db.insert("workflowRuns", { ...run, createdAt: i, updatedAt: i });
+      }
+    });
+  }
+  const args = { stateType: "failed", order: "desc", limit: 500 };
+  const { ids, most } = await all(deployment, "workflowRuns:list", args);
+  expect(ids).toEqual(Array.from({ length: 1000 }, (_, i) => `r${4995 - 5 * i}`));
+  expect(most.bytes).toBeLessThan(8 * MIB);
+});
+
+describe("large messages", () => {
+  const message = (id: string, bytes: number) => ({
+    id,
+    threadId: "t",
+    role: "user",
+    content: JSON.stringify("x".repeat(bytes - 2)),
+  });
+
+  async function withThread() {
+    const deployment = deploy();
+    await mutation(deployment, "threads:save", { thread: { id: "t", resourceId: "alice" } });
+    return deployment;
+  }
+
+  test("40 of 0.9 MiB are read, in pages that fit", { timeout: 60_000 }, async () => {
+    const deployment = await withThread();
+    const messages = Array.from({ length: 40 }, (_, i) => message(`m${i}`, 0.9 * MIB));
+    for (let i = 0; i < 40; i += 5) {
+      await mutation(deployment, "messages:save", { messages: messages.slice(i, i + 5) });
+    }
+    const args = { threadId: "t", order: "asc" };
+    const found: any[] = [];
+    let cursor: string | null = null;
+    do {
+      const page = { ...args, limit: 40, ...(cursor && { cursor }) };
+      const { reply, bytes, documents } = await measured(deployment, "messages:list", page);
+      expect(bytes).toBeLessThan(8.1 * MIB);
+      expect(documents).toBeLessThan(80);
+      found.push(...reply.page);
+      cursor = reply.cursor;
+    } while (cursor !== null);
+    expect(found.map(({ id }) => id)).toEqual(messages.map(({ id }) => id));
+    expect(found.every(({ content }, i) => content === messages[i]!.content)).toBe(true);
+    await mutation(deployment, "threads:remove", { id: "t" });
+    await settle(deployment);
+    const { chunks, totals } = await dump(deployment);
+    expect(chunks).toEqual([]);
+    expect(totals!.reduce((sum, each) => sum + each.bytes, 0)).toBe(0);
+  });
+
+  test("one of 5 MiB is saved, read, changed and deleted", { timeout: 60_000 }, async () => {
+    const deployment = await withThread();
+    const large = message("large", 5 * MIB);
+    await mutation(deployment, "messages:save", { messages: [large] });
+    const read = async () => (await query(deployment, "messages:listById", { ids: ["large"] }))[0];
+    expect((await read()).content === large.content).toBe(true);
+    expect((await dump(deployment)).chunks).toHaveLength(6);
+    await mutation(deployment, "messages:save", { messages: [large] });
+    await mutation(deployment, "messages:update", { messages: [{ id: "large", role: "system" }] });
+    expect((await read()).content === large.content).toBe(true);
+    const other = { id: "large", content: JSON.stringify("y".repeat(2 * MIB)) };
+    await mutation(deployment, "messages:update", { messages: [other] });
+    expect((await read()).content === other.content).toBe(true);
+    expect((await dump(deployment)).chunks).toHaveLength(3);
+    const small = { id: "large", content: '"small"' };
+    await mutation(deployment, "messages:update", { messages: [small] });
+    const { chunks, messages } = await dump(deployment);
+    expect(chunks).toEqual([]);
+    expect(messages![0]).toMatchObject(small);
+    expect(messages![0]).not.toHaveProperty("chunked");
+    await mutation(deployment, "messages:save", { messages: [large] });
+    await mutation(deployment, "messages:remove", { ids: ["large"] });
+    expect((await dump(deployment)).chunks).toEqual([]);
+  });
+
+  test("what is too large is refused, and nothing is written", async () => {
+    const deployment = await withThread();
+    const before = await dump(deployment);
+    const save = (...messages: unknown[]) =>
+      refusal(mutation(deployment, "messages:save", { messages }));
+    expect(await save(message("m", 7.1 * MIB))).toBe("LIMIT_EXCEEDED");
+    expect(await save(message("a", 4 * MIB), message("b", 4 * MIB))).toBe("LIMIT_EXCEEDED");
+    expect(await save({ ...message("m", 10), id: "i".repeat(30_000) })).toBe("LIMIT_EXCEEDED");
+    expect(await dump(deployment)).toEqual(before);
+    expect(await save(message("m", 6.9 * MIB))).toBe("no error");
+    expect(await save(message("m", 6.8 * MIB))).toBe("no error");
+    await mutation(deployment, "messages:remove", { ids: ["m"] });
+  });
+});

@@ -1,0 +1,135 @@
+/**
+ * Tables and indexes, each index with its purpose.
+ *
+ * `extra` is JSON text of the fields that we do not know: they survive a round trip.
+ * Times are milliseconds since the epoch. Every index ends, unseen, in `_creationTime`.
+ */
+
+import { defineSchema, defineTable } from "convex/server";
+import { v } from "convex/values";
+import {
+  evalFields,
+  messageFields,
+  resourceFields,
+  threadFields,
+  time,
+  traceFields,
+  workflowRunFields,
+} from "./validators.js";
+
+// Fields whose text rests in `chunks`, and how long it is there (lib/chunks.ts).
+const chunked = v.optional(v.array(v.object({ field: v.string(), bytes: v.number() })));
+
+export default defineSchema({
+  threads: defineTable({
+    ...threadFields,
+    // Both change with the thread's messages, in their transaction.
+    messageCount: v.number(),
+    lastSeq: v.number(),
+    chunked,
+  })
+    // get, save, update
+    .index("by_key", ["id"])
+    // lists of one owner
+    .index("by_resource_created", ["resourceId", "createdAt"])
+    .index("by_resource_updated", ["resourceId", "updatedAt"])
+    // lists of everything
+    .index("by_created", ["createdAt"])
+    .index("by_updated", ["updatedAt"]),
+  messages: defineTable({ ...messageFields, chunked })
+    // get, save, update
+    .index("by_key", ["id"])
+    // a thread's messages in Mastra's order; date ranges
+    .index("by_thread_created", ["threadId", "createdAt", "seq"]),
+  resources: defineTable({ ...resourceFields, chunked })
+    // get, save, update
+    .index("by_key", ["id"]),
+  traces: defineTable({ ...traceFields, chunked })
+    // get, save
+    .index("by_key", ["id"])
+    // lists by one criterion, in time
+    .index("by_timestamp", ["timestamp"])
+    .index("by_thread", ["threadId", "timestamp"])
+    .index("by_run", ["runId", "timestamp"])
+    .index("by_scope", ["scope", "timestamp"])
+    // names that begin with a text
+    .index("by_name", ["name", "timestamp"]),
+  evals: defineTable({ ...evalFields, chunked })
+    // get, save
+    .index("by_key", ["id"])
+    // lists by one criterion, in time
+    .index("by_created", ["createdAt"])
+    .index("by_agent", ["agentName", "createdAt"])
+    .index("by_agent_type", ["agentName", "type", "createdAt"])
+    .index("by_type", ["type", "createdAt"])
+    .index("by_thread", ["threadId", "createdAt"]),
+  workflowRuns: defineTable({ ...workflowRunFields, chunked })
+    // get, save: the workflow's name and the run's id together
+    .index("by_key", ["workflowName", "id"])
+    // get without the workflow's name: the newest run of that id
+    .index("by_run", ["id", "createdAt"])
+    // lists by one criterion, in time
+    .index("by_created", ["createdAt"])
+    .index("by_workflow", ["workflowName", "createdAt"])
+    .index("by_workflow_status", ["workflowName", "stateType", "createdAt"])
+    .index("by_resource", ["resourceId", "createdAt"])
+    .index("by_status", ["stateType", "createdAt"]),
+  // How many documents an index has under its leading values: totals of lists are read, not
+  // counted (lib/counters.ts).
+  counters: defineTable({
+    table: v.string(),
+    index: v.string(),
+    first: v.string(),
+    // Empty for an index with one leading value.
+    second: v.string(),
+    count: v.number(),
+  }).index("by_key", ["table", "index", "first", "second"]),
+  // Text that a small document has no room for (lib/chunks.ts).
+  chunks: defineTable({
+    record: v.string(),
+    field: v.string(),
+    position: v.number(),
+    text: v.string(),
+  })
+    // all parts of a record, in order
+    .index("by_record", ["record", "field", "position"]),
+  // Documents and bytes of a table, as the sum of its shards (lib/totals.ts).
+  totals: defineTable({
+    table: v.string(),
+    shard: v.number(),
+    documents: v.number(),
+    bytes: v.number(),
+  })
+    // the sum; one shard to add to
+    .index("by_table", ["table", "shard"]),
+  // Threads that are being deleted or copied, in steps (lib/cascade.ts).
+  jobs: defineTable({
+    threadId: v.string(),
+    kind: v.union(v.literal("remove"), v.literal("clone")),
+    // The step that comes next: one that is started twice finds another number here.
+    step: v.number(),
+    clone: v.optional(
+      v.object({
+        source: v.id("threads"),
+        sourceId: v.string(),
+        // What the thread will be when all its messages are there.
+        thread: v.object(threadFields),
+        lastSeq: v.number(),
+        copied: v.number(),
+        // The newest message that was copied.
+        lastMessageId: v.optional(v.string()),
+        // The owner that the copies get instead of their own.
+        resourceId: v.optional(v.string()),
+        from: v.optional(time()),
+        to: v.optional(time()),
+        // The ids that are still to be copied, newest message first.
+        messageIds: v.optional(v.array(v.string())),
+        limit: v.number(),
+        // Where the walk through the source stands.
+        after: v.optional(v.array(v.union(v.number(), v.string()))),
+      }),
+    ),
+  })
+    // whether a thread's id is held
+    .index("by_thread", ["threadId"]),
+});

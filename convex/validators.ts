@@ -1,0 +1,143 @@
+/**
+ * Public shapes: what functions take and return, shared with the schema.
+ *
+ * A payload is JSON text; a time is milliseconds since the epoch.
+ */
+
+import { v, type PropertyValidators, type VOptional, type Validator } from "convex/values";
+
+export const payload = v.string;
+export const time = v.number;
+
+export const threadFields = {
+  id: v.string(),
+  resourceId: v.string(),
+  title: v.optional(v.string()),
+  metadata: v.optional(payload()),
+  createdAt: time(),
+  updatedAt: time(),
+  extra: v.optional(payload()),
+};
+
+export const messageFields = {
+  id: v.string(),
+  threadId: v.string(),
+  resourceId: v.optional(v.string()),
+  role: v.string(),
+  type: v.optional(v.string()),
+  content: payload(),
+  createdAt: time(),
+  seq: v.number(),
+  extra: v.optional(payload()),
+};
+
+export const resourceFields = {
+  id: v.string(),
+  workingMemory: v.optional(payload()),
+  metadata: v.optional(payload()),
+  createdAt: time(),
+  updatedAt: time(),
+  extra: v.optional(payload()),
+};
+
+export const traceFields = {
+  id: v.string(),
+  threadId: v.optional(v.string()),
+  transportId: v.optional(v.string()),
+  runId: v.optional(v.string()),
+  rootRunId: v.optional(v.string()),
+  timestamp: time(),
+  spans: v.optional(payload()),
+  spanDurations: v.optional(payload()),
+  properties: v.optional(payload()),
+  // The row of a single span, as Mastra had it before its observability domain.
+  traceId: v.optional(v.string()),
+  parentSpanId: v.optional(v.string()),
+  name: v.optional(v.string()),
+  scope: v.optional(v.string()),
+  kind: v.optional(v.number()),
+  attributes: v.optional(payload()),
+  status: v.optional(payload()),
+  events: v.optional(payload()),
+  links: v.optional(payload()),
+  other: v.optional(payload()),
+  startTime: v.optional(v.number()),
+  endTime: v.optional(v.number()),
+  createdAt: time(),
+  extra: v.optional(payload()),
+};
+
+export const evalFields = {
+  id: v.string(),
+  threadId: v.optional(v.string()),
+  agentName: v.string(),
+  type: v.union(v.literal("test"), v.literal("live")),
+  metadata: v.optional(payload()),
+  data: v.optional(payload()),
+  // The row of an evaluation, as Mastra had it before its scores domain.
+  input: v.optional(v.string()),
+  output: v.optional(v.string()),
+  result: v.optional(payload()),
+  metricName: v.optional(v.string()),
+  instructions: v.optional(v.string()),
+  testInfo: v.optional(payload()),
+  globalRunId: v.optional(v.string()),
+  runId: v.optional(v.string()),
+  createdAt: time(),
+  extra: v.optional(payload()),
+};
+
+export const workflowRunFields = {
+  id: v.string(),
+  workflowName: v.string(),
+  resourceId: v.optional(v.string()),
+  stateType: v.optional(v.string()),
+  state: v.optional(payload()),
+  error: v.optional(payload()),
+  createdAt: time(),
+  updatedAt: time(),
+  extra: v.optional(payload()),
+};
+
+/** What a get or a list returns. */
+export const record = <F extends PropertyValidators>(fields: F) => v.object(fields);
+
+type SetByStore = "createdAt" | "updatedAt" | "timestamp";
+type Saved<F extends PropertyValidators> = {
+  [K in Exclude<keyof F, "seq">]: K extends SetByStore
+    ? VOptional<F[K] & Validator<number, "required">>
+    : F[K];
+};
+
+/** What a save takes: the record, with what the store sets left out or given. */
+export function saved<F extends PropertyValidators>(fields: F) {
+  const { seq: _, ...given } = fields as PropertyValidators;
+  for (const name of ["createdAt", "updatedAt", "timestamp"] as const) {
+    if (name in given) given[name] = v.optional(time());
+  }
+  return v.object(given as Saved<F>);
+}
+
+/** What a list returns: records, the cursor after them (null at the end), the total if asked. */
+export const page = <F extends PropertyValidators>(fields: F) =>
+  v.object({
+    page: v.array(record(fields)),
+    cursor: v.union(v.string(), v.null()),
+    total: v.optional(v.number()),
+  });
+
+/** What a list of arrivals returns: records, and the place to go on from. */
+export const arrivals = <F extends PropertyValidators>(fields: F) =>
+  v.object({ page: v.array(record(fields)), position: v.number(), isDone: v.boolean() });
+
+export const arrivalsArgs = { after: v.optional(v.number()), limit: v.number() };
+
+/** Arguments that every list has. `from` and `to` bound the list's time field, both inclusive. */
+export const listArgs = {
+  from: v.optional(time()),
+  to: v.optional(time()),
+  order: v.union(v.literal("asc"), v.literal("desc")),
+  cursor: v.optional(v.string()),
+  limit: v.number(),
+  withTotal: v.optional(v.boolean()),
+};
