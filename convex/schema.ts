@@ -3,6 +3,7 @@
  *
  * `extra` is JSON text of the fields that we do not know: they survive a round trip.
  * Times are milliseconds since the epoch. Every index ends, unseen, in `_creationTime`.
+ * `tables` is for projects with tables of their own: `defineSchema({ ...tables, ... })`.
  */
 
 import { defineSchema, defineTable } from "convex/server";
@@ -20,7 +21,7 @@ import {
 // Fields whose text rests in `chunks`, and how long it is there (lib/chunks.ts).
 const chunked = v.optional(v.array(v.object({ field: v.string(), bytes: v.number() })));
 
-export default defineSchema({
+export const tables = {
   threads: defineTable({
     ...threadFields,
     // Both change with the thread's messages, in their transaction.
@@ -132,4 +133,6 @@ export default defineSchema({
   })
     // whether a thread's id is held
     .index("by_thread", ["threadId"]),
-});
+};
+
+export default defineSchema(tables);
