@@ -79,12 +79,21 @@ LAYERS = {
     "backends": Layer((*FLOOR, "backends.base"), on_use=("backends",)),
     "backends.base": Layer(FLOOR),
     "backends.embedded": Layer((*FLOOR, "backends.base", "engine", "functions")),
+    "backends.compatibility": Layer(FLOOR, on_use=("functions.lib.version",)),
+    "extras": Layer(("errors",), not_stdlib=WORK),
+    "tokens": Layer(("errors", "extras"), third_party=("cryptography", "jwt")),
+    "protocol": Layer((*FLOOR, "protocol"), not_stdlib=WORK),
+    "project": Layer(("errors", "functions.lib.version", "project", "tokens", "_version")),
     "_mailbox": Layer(FLOOR),
     "_async": Layer((*CLIENT, "_async"), on_use=("backends",)),
     "_sync": Layer((*CLIENT, "_sync"), on_use=("backends",)),
     "": Layer((*FLOOR, "models", "_version", "_async", "_sync")),
     "testing": Layer(("", "backends.recording")),
-    "cli": Layer(("", "errors", "models", "importers", "cli"), third_party=("click",)),
+    "cli": Layer(
+        ("", "errors", "models", "importers", "cli"),
+        on_use=("backends.compatibility", "extras", "project", "protocol", "tokens"),
+        third_party=("click", "httpx"),
+    ),
 }
 
 
