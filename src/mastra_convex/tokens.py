@@ -107,7 +107,7 @@ class Key:
 
     def resource_token(self, resource_id: str, lifetime: float = LIFETIME) -> str:
         """A token that acts for one resource, for `lifetime` seconds; a browser may have it."""
-        if not isinstance(resource_id, str) or not resource_id:
+        if not resource_id or not isinstance(resource_id, str):
             raise InvalidArgumentError("a token is for one resource: give its id, a text")
         try:
             resource_id.encode()
