@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -129,9 +130,7 @@ def test_an_interrupted_run_is_finished_by_the_next(
     folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run is stopped before each of its writes; the next one ends where a whole one would."""
-    from mastra_convex.project import files
-
-    real, allowed = files.os.replace, 0
+    real, allowed = os.replace, 0
 
     def stop(*paths: Any) -> None:
         nonlocal allowed
@@ -143,7 +142,7 @@ def test_an_interrupted_run_is_finished_by_the_next(
     stops = 0
     while True:
         allowed = 1  # Each run comes one write further than the one before.
-        monkeypatch.setattr(files.os, "replace", stop)
+        monkeypatch.setattr(os, "replace", stop)
         try:
             init(folder, source)
             break
