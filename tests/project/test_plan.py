@@ -13,7 +13,7 @@ from mastra_convex.project.plan import Plan, make_plan
 from mastra_convex.tokens import Key
 
 FILES = {
-    "schema.ts": 'import { defineSchema } from "convex/server";\n',
+    "schema.ts": "export const tables = { threads: defineTable({}), jobs: defineTable({}) };\n",
     "threads.ts": 'import { query } from "./_generated/server.js";\n',
     "lib/access.ts": 'import { query } from "../_generated/server.js";\n',
 }
@@ -256,6 +256,13 @@ def test_a_schema_of_the_user_gets_a_snippet_until_it_has_our_tables(
     assert 'import { tables } from "./mastra/schema";' in plan.schema_snippet
     fill(folder / "convex", {"schema.ts": plan.schema_snippet})
     assert init(folder, source).schema_snippet is None
+
+
+def test_a_table_of_the_user_with_a_name_of_ours_is_refused(folder: Path, source: Path) -> None:
+    schema = "export default defineSchema({ jobs: defineTable({}), mine: defineTable({}) });\n"
+    fill(folder / "convex", {"schema.ts": schema})
+    with pytest.raises(ProjectError, match=r"names of ours \(jobs\), .* project of its own"):
+        make_plan(folder, source=source)
 
 
 @pytest.mark.parametrize("name", ["auth.config.ts", "auth.config.js"])

@@ -54,15 +54,19 @@ def command(url: str | None, prefix: str, env_file: str, timeout: float) -> None
     URL is its address; left out, it is CONVEX_URL from the environment or from .env.local. The key
     is MASTRA_CONVEX_KEY from the same places. Nothing is changed.
     """
+    with _Deployment(_address(url or _setting("CONVEX_URL", env_file)), timeout) as deployment:
+        _examine(deployment, f"{prefix.strip('/')}/" if prefix.strip("/") else "", env_file)
+
+
+def _examine(deployment: _Deployment, prefix: str, env_file: str) -> None:
+    """Check after check; raises what the first one finds."""
     from mastra_convex.backends.compatibility import require_compatible
     from mastra_convex.tokens import KEY_VARIABLE, Key
 
-    url = _address(url or _setting("CONVEX_URL", env_file))
-    deployment = _Deployment(url, timeout)
-    prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-    reachable = deployment.probe(prefix)
+    url = deployment.url
+    found = deployment.probe(prefix)
     _ok("reachable", f"{url} answers as a Convex deployment does")
-    if not reachable:
+    if not found:
         other = "" if prefix else "mastra/"
         raise _missing(url, prefix, other if deployment.probe(other) else None)
     _ok("functions", f"{prefix}system:version is there")
@@ -157,6 +161,12 @@ class _Deployment:
             self._client = httpx.Client(timeout=timeout)
         except httpx.InvalidURL as error:
             raise InvalidArgumentError(f"{url!r} is not an address: {error}") from error
+
+    def __enter__(self) -> _Deployment:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._client.close()
 
     def probe(self, prefix: str) -> bool:
         """Whether our functions are there, as far as one without a key can tell.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from mastra_convex.tokens import KEY_VARIABLE, Key
 ENV_FILE = ".env.local"
 SCHEMA = "schema.ts"
 SUB_FOLDER = "mastra"
+_TABLE = re.compile(r"\b(\w+): defineTable\(")
 # What Convex makes a module of; a.js is in the way of a.ts.
 _SUFFIXES = (".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts")
 
@@ -99,6 +101,7 @@ def make_plan(
         for name, ours in shared.items()
         if (text := _users_text(convex, name, ours, recorded.get(name), force)) is not None
     }
+    _check_tables(convex, users.get(SCHEMA, ""), wanted.get(f"{where}/{SCHEMA}", b"").decode())
     wanted |= {name: ours for name, ours in shared.items() if name not in users}
     recorded = {name: known for name, known in recorded.items() if name not in users}
     changes = plan_changes(convex, wanted, recorded, force=force)
@@ -199,6 +202,17 @@ def _users_text(convex: Path, name: str, ours: bytes, known: str | None, force: 
             continue
         return content.decode("utf-8", "replace")
     return None
+
+
+def _check_tables(convex: Path, theirs: str, ours: str) -> None:
+    """Refuse a schema with a table of the name of one of ours: one would hide the other."""
+    both = set(_TABLE.findall(theirs)) & set(_TABLE.findall(ours))
+    if both:
+        raise ProjectError(
+            f"{convex / SCHEMA} has tables with names of ours ({', '.join(sorted(both))}), and "
+            "tables are not in folders; rename yours, or use a Convex project of its own",
+            path=str(convex / SCHEMA),
+        )
 
 
 def _record(changes: Iterable[Change], recorded: Mapping[str, str]) -> dict[str, str]:
