@@ -28,6 +28,12 @@ CODES = {
     "ForeignFileError": "FILE_FOREIGN",
     "NewerFormatError": "FILE_NEWER",
     "FileBusyError": "FILE_BUSY",
+    "DeploymentError": "DEPLOYMENT",
+    "UnreachableError": "UNREACHABLE",
+    "OlderFunctionsError": "FUNCTIONS_OLDER",
+    "NewerFunctionsError": "FUNCTIONS_NEWER",
+    "ProjectError": "PROJECT",
+    "MissingExtraError": "MISSING_EXTRA",
 }
 
 

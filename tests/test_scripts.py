@@ -405,6 +405,9 @@ def test_release_builds_what_an_empty_environment_can_use(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"mastra-convex, version {version()}" in done.stdout
     assert "saved and read back: Release" in done.stdout
+    assert "error [MISSING_EXTRA]: making a signing key needs the package" in done.stdout
+    assert "new          project/convex/threads.ts" in done.stdout
+    assert "project/convex/threads.test.ts" not in done.stdout
     built = sorted(path.name for path in (tmp_path / "dist").iterdir())
     assert built == [
         f"mastra_convex-{version()}-py3-none-any.whl",

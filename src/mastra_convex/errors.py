@@ -9,12 +9,18 @@
     ├── UnauthenticatedError           UNAUTHENTICATED
     ├── FunctionNotFoundError          FUNCTION_NOT_FOUND
     ├── StorageClosedError             STORAGE_CLOSED
-    └── StorageFileError               STORAGE_FILE
-        ├── FileUnavailableError       FILE_UNAVAILABLE      cannot be opened, read or written
-        ├── CorruptFileError           FILE_CORRUPT
-        ├── ForeignFileError           FILE_FOREIGN          a database of some other program
-        ├── NewerFormatError           FILE_NEWER
-        └── FileBusyError              FILE_BUSY
+    ├── StorageFileError               STORAGE_FILE
+    │   ├── FileUnavailableError       FILE_UNAVAILABLE      cannot be opened, read or written
+    │   ├── CorruptFileError           FILE_CORRUPT
+    │   ├── ForeignFileError           FILE_FOREIGN          a database of some other program
+    │   ├── NewerFormatError           FILE_NEWER
+    │   └── FileBusyError              FILE_BUSY
+    ├── DeploymentError                DEPLOYMENT
+    │   ├── UnreachableError           UNREACHABLE           no answer, or not Convex's
+    │   ├── OlderFunctionsError        FUNCTIONS_OLDER
+    │   └── NewerFunctionsError        FUNCTIONS_NEWER
+    ├── ProjectError                   PROJECT               a Convex project that init cannot write
+    └── MissingExtraError              MISSING_EXTRA         a package that is not installed
 
 `code` is stable and the same on every backend; `data` holds what a program may want to look at
 (the table, the id, the limit). The text names the operation, the record and what to do.
@@ -28,6 +34,7 @@ __all__ = [
     "ConflictError",
     "ConvexStorageError",
     "CorruptFileError",
+    "DeploymentError",
     "FileBusyError",
     "FileUnavailableError",
     "ForeignFileError",
@@ -35,11 +42,16 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidPayloadError",
     "LimitExceededError",
+    "MissingExtraError",
     "NewerFormatError",
+    "NewerFunctionsError",
     "NotFoundError",
+    "OlderFunctionsError",
+    "ProjectError",
     "StorageClosedError",
     "StorageFileError",
     "UnauthenticatedError",
+    "UnreachableError",
     "error_from_wire",
 ]
 
@@ -148,6 +160,42 @@ class FileBusyError(StorageFileError):
     """Another process has held the file's write lock for too long."""
 
     code = "FILE_BUSY"
+
+
+class DeploymentError(ConvexStorageError):
+    """A Convex deployment cannot be used; `data["url"]` is its address."""
+
+    code = "DEPLOYMENT"
+
+
+class UnreachableError(DeploymentError):
+    """Nothing answers at the address, not in time, or not as Convex does."""
+
+    code = "UNREACHABLE"
+
+
+class OlderFunctionsError(DeploymentError):
+    """The functions that are deployed are older than this package."""
+
+    code = "FUNCTIONS_OLDER"
+
+
+class NewerFunctionsError(DeploymentError):
+    """The functions that are deployed are newer than this package."""
+
+    code = "FUNCTIONS_NEWER"
+
+
+class ProjectError(ConvexStorageError):
+    """The folder of a Convex project cannot be written as asked; `data["path"]` tells where."""
+
+    code = "PROJECT"
+
+
+class MissingExtraError(ConvexStorageError):
+    """A package is not installed that this needs; `data["extra"]` is the extra that has it."""
+
+    code = "MISSING_EXTRA"
 
 
 def _tree(root: type[ConvexStorageError]) -> dict[str, type[ConvexStorageError]]:

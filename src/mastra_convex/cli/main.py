@@ -14,7 +14,13 @@ from mastra_convex import ConvexStorageError, __version__
 from mastra_convex.cli.text import fail
 
 # Each command and its file, in the order in which help lists them.
-COMMANDS = {"import": "import_", "tail": "tail", "show": "show"}
+COMMANDS = {
+    "import": "import_",
+    "tail": "tail",
+    "show": "show",
+    "init": "init",
+    "doctor": "doctor",
+}
 # 128 and the number of SIGINT, as shells have it.
 INTERRUPTED = 130
 

@@ -1,0 +1,1 @@
+"""Convex's wire, without I/O: text in, messages out."""

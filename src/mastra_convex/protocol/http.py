@@ -1,0 +1,55 @@
+"""Calls over Convex's HTTP API: what is sent, and what an answer means."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mastra_convex.errors import (
+    DeploymentError,
+    FunctionNotFoundError,
+    UnauthenticatedError,
+    UnreachableError,
+    error_from_wire,
+)
+
+QUERY = "/api/query"
+
+# What a deployment says of functions it has not, and of those it hides. One in production says
+# nothing but "Server Error".
+_NOT_FOUND = "Could not find public function"
+_SHOWN = 500
+
+
+def call_body(path: str, args: dict[str, Any]) -> dict[str, Any]:
+    """The body of a call."""
+    return {"path": path, "args": args, "format": "convex_encoded_json"}
+
+
+def result_of(url: str, path: str, status: int, body: bytes) -> Any:
+    """The result in an answer to a call of `path` at `url`; raises the error in it.
+
+    Errors of our functions come back as they were raised; those of Convex have `url` in `data`, and
+    are `FunctionNotFoundError`, `UnauthenticatedError` (the token), `UnreachableError` (this is not
+    Convex) or `DeploymentError`.
+    """
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    match answer:
+        case {"status": "success", "value": value} if status == 200:
+            return value
+        case {"status": "error", "errorData": {"code": str(), "message": str()} as wire}:
+            raise error_from_wire(wire)
+        case {"status": "error", "errorMessage": str(text)}:
+            if _NOT_FOUND in text:
+                raise FunctionNotFoundError(f"{url} has no function {path}", url=url, path=path)
+            raise DeploymentError(f"{url}: {path} failed: {text[:_SHOWN]}", url=url, path=path)
+        case {"code": str(code), "message": str(text)}:
+            kind = UnauthenticatedError if status == 401 else DeploymentError
+            text = text[:_SHOWN]
+            raise kind(f"{url}: {text}", url=url, reason=code, said=text, status=status)
+    raise UnreachableError(
+        f"{url} answers (status {status}), but not as a Convex deployment does", url=url
+    )
