@@ -32,6 +32,8 @@ TESTED_ELSEWHERE = {
     "_async/storage.py": "tests/contract/test_sharing.py",
     # Calls and expected replies are data, which other languages' functions can be held against.
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
+    # A number, which `system:version` tells.
+    "functions/lib/version.py": "scenarios/system.json",
 }
 
 
