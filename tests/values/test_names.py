@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mastra_convex.values.names import camel_case, derived_id
+from mastra_convex.values.names import camel_case, copy_id
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ def test_snake_case_becomes_camel_case(snake: str, camel: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("thread", "message", "expected"),
     [
-        ("", "e3b0c442-98fc-1c14-9afb-f4c8996fb924"),
-        ("abc", "ba7816bf-8f01-cfea-4141-40de5dae2223"),
-        ("thread\n\u00e4\U0001f9f5", "7d24c0dc-4a3b-90d4-bd5c-0388ce832808"),
+        ("", "", "01ba4719-c80b-6fe9-11b0-91a7c05124b6"),
+        ("thread", "message", "4a0f92a2-f3a2-47d7-6562-1e64e13a1efc"),
+        ("\u00e4", "\U0001f9f5", "d805f7c6-ff38-57d2-54bf-e3fe0a125228"),
     ],
 )
-def test_an_id_follows_from_a_text(text: str, expected: str) -> None:
-    assert derived_id(text) == expected
+def test_the_id_of_a_copy_follows_from_both(thread: str, message: str, expected: str) -> None:
+    assert copy_id(thread, message) == expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 
 def camel_case(name: str) -> str:
     """`list_by_agent` as `listByAgent`; a trailing underscore is dropped."""
@@ -9,10 +11,7 @@ def camel_case(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def derived_id(text: str) -> str:
-    """An id that follows from a text: the first half of its SHA-256, in the form of a UUID."""
-    # Imported where it is used: few programs need it, and OpenSSL comes along.
-    import hashlib
-
-    digits = hashlib.sha256(text.encode()).hexdigest()
+def copy_id(thread_id: str, message_id: str) -> str:
+    """The id of a message's copy in a thread: it follows from both, in the form of a UUID."""
+    digits = hashlib.sha256(f"{thread_id}\n{message_id}".encode()).hexdigest()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mastra_convex.functions.lib import copying
-from mastra_convex.values.names import derived_id
+from mastra_convex.values.names import copy_id
 from tests.functions.lib.inside import Inside
 
 COUNT = 1205
@@ -50,7 +50,7 @@ def clone(inside: Inside, new: str, **args: Any) -> list[str]:
 def test_copies_are_in_the_order_of_their_sources(
     long: Inside, args: dict[str, Any], first: int, end: int
 ) -> None:
-    assert clone(long, "n", **args) == [derived_id(f"n\nm{n}") for n in range(first, end)]
+    assert clone(long, "n", **args) == [copy_id("n", f"m{n}") for n in range(first, end)]
     page = long.query("messages:list", threadId="n", order="asc", limit=1, withTotal=True)
     assert page["total"] == end - first
     assert page["page"][0]["seq"] == COUNT - (end - first) + 1

@@ -12,7 +12,7 @@ from mastra_convex.functions.lib.access import Args, Doc
 from mastra_convex.functions.lib.paging import MAX_PAGE, MAX_PAGE_BYTES
 from mastra_convex.functions.lib.payloads import merge
 from mastra_convex.functions.lib.records import by_key, insert
-from mastra_convex.values.names import derived_id
+from mastra_convex.values.names import copy_id
 from mastra_convex.values.payload import encode_payload
 
 
@@ -78,7 +78,7 @@ def _by_id(ctx: MutationCtx, thread_id: str, args: Args) -> list[Doc]:
 
 def _copy(ctx: MutationCtx, message: Doc, thread: Doc, seq: float) -> None:
     # It follows from the two ids, so that a caller knows which copy is whose.
-    message_id = derived_id(f"{thread['id']}\n{message['id']}")
+    message_id = copy_id(thread["id"], message["id"])
     if by_key(ctx, "messages", message_id) is not None:
         raise ConflictError(
             f"thread {thread['id']!r} cannot be made: message {message_id!r} has the id of one of "
