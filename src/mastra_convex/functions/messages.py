@@ -9,7 +9,7 @@ from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.errors import InvalidArgumentError, NotFoundError
 from mastra_convex.functions.lib.access import Args, Doc, owns, storage_mutation, storage_query
 from mastra_convex.functions.lib.batches import check_batch
-from mastra_convex.functions.lib.paging import EMPTY, arrivals_of, page_of
+from mastra_convex.functions.lib.paging import arrivals_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge_content
 from mastra_convex.functions.lib.records import by_key, later, public, thread_visible
 from mastra_convex.functions.validators import (
@@ -77,7 +77,7 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     if args.get("withTotal") or not principal.is_service:
         thread = by_key(ctx, "threads", thread_id)
         if thread is None or not owns(ctx, thread["resourceId"]):
-            return EMPTY
+            return nothing(args)
         total = thread["messageCount"]
     found = page_of(ctx, "messages", "by_thread_created", (thread_id,), args)
     if args.get("withTotal") and "from" not in args and "to" not in args:

@@ -14,7 +14,7 @@ from mastra_convex.functions.lib.access import (
 )
 from mastra_convex.functions.lib.batches import check_batch
 from mastra_convex.functions.lib.copying import copy_thread
-from mastra_convex.functions.lib.paging import arrivals_of, page_of
+from mastra_convex.functions.lib.paging import arrivals_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge
 from mastra_convex.functions.lib.records import by_key, later, patch, public
 from mastra_convex.functions.lib.records import remove as remove_document
@@ -53,7 +53,7 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     principal = principal_of(ctx)
     resource_id = args.get("resourceId") if principal.is_service else principal.resource_id
     if not owns(ctx, args.get("resourceId", resource_id)):
-        return {"page": [], "cursor": None, "total": 0}
+        return nothing(args)
     updated = args["orderBy"] == "updatedAt"
     if resource_id is None:
         return page_of(ctx, "threads", "by_updated" if updated else "by_created", (), args)

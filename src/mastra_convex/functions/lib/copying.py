@@ -36,7 +36,7 @@ def copy_thread(ctx: MutationCtx, source: Doc, args: Args) -> Doc:
 
 def _limit_of(args: Args) -> int | None:
     limit: float = args.get("limit", 0)
-    if limit < 0 or limit != int(limit):
+    if limit < 0 or not float(limit).is_integer():
         raise InvalidArgumentError(f"limit must be whole, and 0 for all, not {limit}")
     return int(limit) or None
 
