@@ -25,7 +25,7 @@ TESTED_ELSEWHERE = {
     **{f"_async/{entity}.py": f"tests/contract/test_{entity}.py" for entity in ENTITIES},
     **{f"reads/{entity}.py": f"tests/contract/test_{entity}.py" for entity in ENTITIES},
     "_async/arrivals.py": "tests/contract/test_arrivals.py",
-    "reads/arrivals.py": "tests/contract/test_arrivals.py",
+    "_async/copies.py": "tests/contract/test_copies.py",
     "_async/subscription.py": "tests/contract/test_subscriptions.py",
     # What is wrong with a call names its operation: the part that all of them share.
     "_async/base.py": "tests/contract/test_errors.py",

@@ -36,6 +36,8 @@ __all__ = [
     "Resource",
     "TableStatistics",
     "Thread",
+    "ThreadClone",
+    "ThreadCopy",
     "ThreadPage",
     "Trace",
     "TracePage",
@@ -276,6 +278,21 @@ class WorkflowRunPage(_Page):
     """A page of workflow runs."""
 
     runs: list[WorkflowRun]
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadCopy:
+    """A thread that was copied from another; `message_id_map` has its messages' ids by the old."""
+
+    thread: Thread
+    message_id_map: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadClone(ThreadCopy):
+    """A copied thread with its messages, oldest first."""
+
+    cloned_messages: list[Message]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.models import Message
-from mastra_convex.record import Record
+from mastra_convex.models import Message, Thread
+from mastra_convex.record import Record, to_milliseconds
 from mastra_convex.values.payload import encode_payload
 
 _CHANGEABLE = {"role": "role", "type": "type", "content": "content"}
@@ -70,3 +70,35 @@ def _message_change(message: Any) -> dict[str, Any]:
             encode_payload(value, f"{label}: content") if name == "content" else value
         )
     return change
+
+
+def thread_copy(
+    source_id: Any,
+    new_id: str,
+    resource_id: Any,
+    title: Any,
+    metadata: Any,
+    message_ids: Any,
+    start_date: Any,
+    end_date: Any,
+    message_limit: Any,
+) -> dict[str, Any]:
+    """What `threads:clone` takes; None is not given."""
+    thread = {"resourceId": resource_id, "title": title, "metadata": metadata}
+    args: dict[str, Any] = {
+        "id": Thread.encode_field("id", source_id, "thread"),
+        "thread": record_change(Thread, new_id, **thread),
+    }
+    if message_ids is not None:
+        args["messageIds"] = checked_ids(message_ids)
+    for name, date, label in (("from", start_date, "start_date"), ("to", end_date, "end_date")):
+        if date is not None:
+            args[name] = to_milliseconds(date, label)
+    if message_limit is not None:
+        if type(message_limit) is not int or message_limit < 0:
+            raise InvalidArgumentError(
+                f"message_limit must be >= 0 and whole, not {message_limit!r:.60}",
+                path="message_limit",
+            )
+        args["limit"] = message_limit
+    return args

@@ -5,8 +5,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from mastra_convex import AsyncConvexStorage, ConvexStorage, Message, Thread
+from mastra_convex.backends.recording import AsyncRecordingBackend, RecordingBackend
+from mastra_convex.reads import arrivals
 from tests.contract.records import message, thread
+from tests.reads.arriving import Server
 
 Target = Callable[[ConvexStorage], object]
 
@@ -122,3 +127,51 @@ def test_the_async_face_follows(tmp_path: Path) -> None:
 
     (found,) = asyncio.run(run())
     assert found.startswith("m")
+
+
+def late_script(server: Server) -> dict[str, object]:
+    """Answers of a server to which, when the follower has looked twice, a record comes late."""
+    looks: list[list[str]] = []
+
+    def answer(args: dict[str, float]) -> object:
+        reply = server.answer("messages:listArrived", args)
+        looks.append([document["id"] for document in reply["page"]])
+        if looks.count(["old", "new"]) == 2:
+            server.commit("messages", "late", 39_500, 3)
+        return reply
+
+    return {
+        "threads:listArrived": lambda args: server.answer("threads:listArrived", args),
+        "messages:listArrived": answer,
+    }
+
+
+def test_a_late_record_is_found_without_another_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "LATE_SECONDS", 0.02)
+    server = Server()
+    server.commit("messages", "old", 39_000, 1)
+    backend = RecordingBackend(late_script(server))
+    with ConvexStorage(backend=backend) as storage:
+        following = storage.follow(1)
+        assert next(following).id == "old"
+        server.commit("messages", "new", 40_000, 2)
+        assert [next(following).id, next(following).id] == ["new", "late"]
+        following.close()
+
+
+def test_the_async_face_finds_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "LATE_SECONDS", 0.02)
+
+    async def run() -> list[str]:
+        server = Server()
+        server.commit("messages", "old", 39_000, 1)
+        backend = AsyncRecordingBackend(late_script(server))
+        async with AsyncConvexStorage(backend=backend) as storage:
+            following = storage.follow(1)
+            found = [(await following.__anext__()).id]
+            server.commit("messages", "new", 40_000, 2)
+            found += [(await following.__anext__()).id for _ in range(2)]
+            await following.aclose()
+            return found
+
+    assert asyncio.run(run()) == ["old", "new", "late"]

@@ -146,6 +146,16 @@ WRONG: dict[str, tuple[Any, type[ConvexStorageError], list[str]]] = {
         InvalidArgumentError,
         ["per_page must be >= 0", "False for all"],
     ),
+    "clone_thread": (
+        lambda s: s.clone_thread("t", message_limit=1.5),
+        InvalidArgumentError,
+        ["message_limit must be >= 0 and whole, not 1.5"],
+    ),
+    "copy_thread": (
+        lambda s: s.copy_thread("nowhere"),
+        NotFoundError,
+        ["there is no thread 'nowhere'"],
+    ),
     "clear_table": (
         lambda s: s.clear_table("counters"),
         InvalidArgumentError,
@@ -195,6 +205,8 @@ RIGHT: dict[str, Any] = {
     "list_threads": lambda s: s.list_threads(),
     "update_thread": lambda s: s.update_thread("t"),
     "delete_thread": lambda s: s.delete_thread("t"),
+    "clone_thread": lambda s: s.clone_thread("t"),
+    "copy_thread": lambda s: s.copy_thread("t"),
     "save_message": lambda s: s.save_message(message()),
     "save_messages": lambda s: s.save_messages([message()]),
     "get_messages": lambda s: s.get_messages("t"),
@@ -219,7 +231,7 @@ RIGHT: dict[str, Any] = {
     "clear_table": lambda s: s.clear_table("evals"),
     "get_format_version": lambda s: s.get_format_version(),
 }
-WRITING = ("save", "update", "delete", "clear")
+WRITING = ("save", "clone", "copy", "update", "delete", "clear")
 LIVE = ("watch", "subscribe", "follow")
 
 

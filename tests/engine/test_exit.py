@@ -223,6 +223,57 @@ print("done", flush=True)
     assert set(written(tmp_path / "a.db")) == {"a"}
 
 
+@needs_fork
+def test_a_fork_while_others_write_opens_the_file_again(
+    processes: Processes, tmp_path: Path
+) -> None:
+    """SQLite's own locks, which a writer holds, would stay locked in the child for ever."""
+    program = """
+writing = True
+def write():
+    while writing:
+        add(engine, book("a"))
+writers = [threading.Thread(target=write, daemon=True) for _ in range(3)]
+for writer in writers:
+    writer.start()
+def own():
+    with opened(sys.argv[1]) as engine:
+        add(engine, book("child"))
+for _ in range(20):
+    fork(own)
+writing = False
+for writer in writers:
+    writer.join()
+print("done", flush=True)
+"""
+    output, _ = run(processes, FORKED + program, tmp_path / "a.db")
+    assert output == "done\n"
+    assert written(tmp_path / "a.db").count("child") == 20
+
+
+@needs_fork
+def test_a_fork_does_not_wait_for_a_writer_that_waits_for_another_process(
+    processes: Processes, tmp_path: Path
+) -> None:
+    program = """
+import sqlite3
+other = sqlite3.connect(sys.argv[1], isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+writer = threading.Thread(target=add, args=[engine, book("b")])
+writer.start()
+time.sleep(0.1)
+begun = time.monotonic()
+fork()
+assert 0.5 < time.monotonic() - begun < 5, time.monotonic() - begun
+other.execute("ROLLBACK")
+writer.join()
+print("done", flush=True)
+"""
+    output, _ = run(processes, FORKED + program, tmp_path / "a.db")
+    assert output == "done\n"
+    assert written(tmp_path / "a.db") == ["a", "b"]
+
+
 def test_a_program_may_end_while_others_write(processes: Processes, tmp_path: Path) -> None:
     """Threads of a program that ends are caught in the middle of writing, not the file."""
     program = """

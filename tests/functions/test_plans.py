@@ -194,6 +194,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "thread saved": ("threads:save", {"thread": {"id": "t5", "resourceId": "r", "title": "T"}}),
     "thread changed": ("threads:update", {"id": "t6", "title": "T"}),
     "thread removed": ("threads:remove", {"id": "t7"}),
+    "newest messages copied": ("threads:clone", {"id": "t", "thread": {"id": "c"}, "limit": 5}),
     "message added": (
         "messages:save",
         {"messages": [{"id": "new", "threadId": "t", "role": "user", "content": "1"}]},

@@ -20,19 +20,25 @@ class AsyncArrivals(AsyncStorageBase):
         A record that is changed, or saved again, does not come again. Begins with the `last`
         newest messages (at most 500). Ends when the storage is closed.
         """
+        following = reads.Following()
         # Closing may come in the middle of a call as well as between two.
         with suppress(StorageClosedError):
-            arrivals = cast("reads.Arrivals", await self._run("follow", reads.recent(last)))
-            for message in arrivals.messages:
+            for message in await self._run("follow", following.begin(last)):
                 yield message
             async with self._watch("follow", reads.latest) as changes:
-                async for _ in changes:
-                    while True:
-                        read = reads.since(arrivals.positions)
-                        arrivals = cast("reads.Arrivals", await self._run("follow", read))
-                        if not arrivals.threads and not arrivals.messages:
-                            break
-                        for thread in arrivals.threads:
+                pause: float | None = None
+                while True:
+                    try:
+                        await changes.next(pause)
+                        # A late record does not move the newest position: look once more for it.
+                        pause = reads.LATE_SECONDS
+                    except TimeoutError:
+                        pause = None
+                    done = False
+                    while not done:
+                        found = cast("reads.Arrivals", await self._run("follow", following.more()))
+                        for thread in found.threads:
                             yield thread
-                        for message in arrivals.messages:
+                        for message in found.messages:
                             yield message
+                        done = found.done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from mastra_convex._async.arrivals import AsyncArrivals
+from mastra_convex._async.copies import AsyncCopies
 from mastra_convex._async.evals import AsyncEvals
 from mastra_convex._async.messages import AsyncMessages
 from mastra_convex._async.resources import AsyncResources
@@ -18,6 +19,7 @@ from mastra_convex.backends.base import AsyncBackend
 
 class AsyncConvexStorage(
     AsyncThreads,
+    AsyncCopies,
     AsyncMessages,
     AsyncResources,
     AsyncTraces,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 
 from mastra_convex._sync.arrivals import Arrivals
+from mastra_convex._sync.copies import Copies
 from mastra_convex._sync.evals import Evals
 from mastra_convex._sync.messages import Messages
 from mastra_convex._sync.resources import Resources
@@ -19,6 +20,7 @@ from mastra_convex.backends.base import Backend
 
 class ConvexStorage(
     Threads,
+    Copies,
     Messages,
     Resources,
     Traces,

@@ -26,12 +26,17 @@ def decode_cursor(query: tuple[Any, ...], cursor: str) -> tuple[Any, ...]:
     try:
         fingerprint, *key = json.loads(base64.b64decode(cursor, b"-_", validate=True))
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise InvalidArgumentError("the cursor is damaged; start from the first page") from None
+        raise damaged() from None
     if fingerprint != _fingerprint(query):
         raise InvalidArgumentError(
             "the cursor belongs to another query; use it with the arguments that made it"
         )
     return tuple(key)
+
+
+def damaged() -> InvalidArgumentError:
+    """The error for a cursor that no page has ended with."""
+    return InvalidArgumentError("the cursor is damaged; start from the first page")
 
 
 def _fingerprint(query: tuple[Any, ...]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from mastra_convex.engine.transaction import Reader
 from mastra_convex.engine.watch import Deliver, LiveQueries, ReadProgram
 
 Args = dict[str, Any]
+
+_HOLD_SECONDS = 1.0
 
 
 class Engine:
@@ -98,6 +101,17 @@ class Engine:
         self._committer.close()
         self._store.close()
 
+    def hold(self) -> bool:
+        """Before a fork: wait until nobody writes, and let nobody begin; returns whether it does.
+
+        A writer that takes longer waits for another process, and holds nothing in this one.
+        """
+        return self._store.lock.acquire(timeout=_HOLD_SECONDS)
+
+    def release(self) -> None:
+        """After a fork, in the parent: let others write again."""
+        self._store.lock.release()
+
     def abandon(self) -> None:
         """In a fork: leave everything to the parent; every call raises `StorageClosedError`."""
         self._store.abandon()
@@ -134,6 +148,20 @@ def _close_all() -> None:
         engine.close()
 
 
+# The engines that a forking thread holds, of that thread.
+_held = threading.local()
+
+
+def _hold_all() -> None:
+    """Let no thread be in the middle of a write: SQLite's own locks would stay locked for ever."""
+    _held.engines = [engine for engine in list(_OPEN) if engine.hold()]
+
+
+def _release_all() -> None:
+    for engine in _held.engines:
+        engine.release()
+
+
 def _abandon_all() -> None:
     for engine in list(_OPEN):
         engine.abandon()
@@ -141,4 +169,4 @@ def _abandon_all() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_all)
+    os.register_at_fork(before=_hold_all, after_in_parent=_release_all, after_in_child=_abandon_all)

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mastra_convex.engine.cursor import decode_cursor, encode_cursor
+from mastra_convex.engine.cursor import damaged, decode_cursor, encode_cursor
 from mastra_convex.engine.ranges import ReadRange, sortable
 from mastra_convex.engine.schema import BY_CREATION_TIME, Index, Table
+from mastra_convex.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from mastra_convex.engine.transaction import Reader
@@ -201,7 +202,7 @@ class Query:
         """
         if count < 1:
             raise ValueError(f"a page of {count} documents would never end")
-        after = None if cursor is None else decode_cursor(self._identity(), cursor)
+        after = None if cursor is None else self._decoded(cursor)
         found = self._run(count + 1, after, max_bytes)
         if len(found) <= count and not self._cut:
             return Page(found, None)
@@ -237,6 +238,27 @@ class Query:
         chosen = self._chosen()
         fields = chosen.index.fields[len(chosen.equal) :]
         return (*(document.get(field) for field in fields), document["_id"])
+
+    def _decoded(self, cursor: str) -> tuple[Any, ...]:
+        """The key in a cursor, which need not be one of ours, whatever its fingerprint says."""
+        key = decode_cursor(self._identity(), cursor)
+        chosen = self._chosen()
+        fields = (*chosen.index.fields[len(chosen.equal) :], "_id")
+        if len(key) != len(fields) or not all(map(self._fits, fields, key)):
+            raise damaged()
+        return key
+
+    def _fits(self, field: str, value: Any) -> bool:
+        if field == "_id":
+            return type(value) is int and abs(value) < 2**63
+        validator = self._table.fields[field]
+        if value is None:
+            return validator.optional
+        try:
+            validator.validate(value, field)
+        except InvalidArgumentError:
+            return False
+        return True
 
     def _run(
         self, count: int, after: tuple[Any, ...] | None, max_bytes: int | None = None

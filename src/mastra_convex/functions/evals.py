@@ -10,7 +10,7 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
-from mastra_convex.functions.lib.paging import EMPTY, page_of
+from mastra_convex.functions.lib.paging import nothing, page_of
 from mastra_convex.functions.lib.records import by_key, public, thread_visible
 from mastra_convex.functions.lib.records import save as save_record
 from mastra_convex.functions.validators import eval_fields, list_args, page, record, saved
@@ -36,7 +36,7 @@ def get(ctx: QueryCtx, args: Args) -> Doc | None:
 def list_(ctx: QueryCtx, args: Args) -> Doc:
     """A page of evals by `createdAt`, of one thread, else one agent (and type), else one type."""
     if not thread_visible(ctx, args.get("threadId")):
-        return EMPTY
+        return nothing(args)
     if "threadId" in args:
         return page_of(ctx, "evals", "by_thread", (args["threadId"],), args)
     if "agentName" in args and "type" in args:

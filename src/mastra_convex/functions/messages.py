@@ -6,9 +6,10 @@ Each message gets a `seq`, a number per thread, given out in the transaction tha
 from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx, QueryCtx
-from mastra_convex.errors import InvalidArgumentError, LimitExceededError, NotFoundError
+from mastra_convex.errors import InvalidArgumentError, NotFoundError
 from mastra_convex.functions.lib.access import Args, Doc, owns, storage_mutation, storage_query
-from mastra_convex.functions.lib.paging import EMPTY, arrivals_of, page_of
+from mastra_convex.functions.lib.batches import check_batch
+from mastra_convex.functions.lib.paging import arrivals_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge_content
 from mastra_convex.functions.lib.records import by_key, later, public, thread_visible
 from mastra_convex.functions.validators import (
@@ -22,18 +23,6 @@ from mastra_convex.functions.validators import (
     saved,
 )
 from mastra_convex.values.validators import v
-
-# What one transaction may carry on Convex, with room to spare (convex-protocol, 6.2).
-MAX_BATCH = 1000
-
-
-def _check_batch(count: int, what: str) -> None:
-    if count > MAX_BATCH:
-        raise LimitExceededError(
-            f"{count} {what} in one call; a transaction takes at most {MAX_BATCH}, so split them",
-            limit=MAX_BATCH,
-            given=count,
-        )
 
 
 class _Threads:
@@ -86,7 +75,7 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     if args.get("withTotal") or not principal.is_service:
         thread = by_key(ctx, "threads", thread_id)
         if thread is None or not owns(ctx, thread["resourceId"]):
-            return EMPTY
+            return nothing(args)
         total = thread["messageCount"]
     found = page_of(ctx, "messages", "by_thread_created", (thread_id,), args)
     if args.get("withTotal") and "from" not in args and "to" not in args:
@@ -103,7 +92,7 @@ def list_arrived(ctx: QueryCtx, args: Args) -> Doc:
 @storage_query(args={"ids": v.array(v.string())}, returns=v.array(record(message_fields)))
 def list_by_id(ctx: QueryCtx, args: Args) -> list[Doc]:
     """The messages with these ids that there are, in the order of the ids."""
-    _check_batch(len(args["ids"]), "ids")
+    check_batch(len(args["ids"]), "ids")
     found = [by_key(ctx, "messages", message_id) for message_id in dict.fromkeys(args["ids"])]
     return [
         public(message) for message in found if message and thread_visible(ctx, message["threadId"])
@@ -118,7 +107,7 @@ def save(ctx: MutationCtx, args: Args) -> list[Doc]:
 
     A message that is there already, and equal, is left alone, and so is its thread.
     """
-    _check_batch(len(args["messages"]), "messages")
+    check_batch(len(args["messages"]), "messages")
     threads = _Threads(ctx)
     records = [_save_one(ctx, threads, message) for message in args["messages"]]
     threads.write()
@@ -173,7 +162,7 @@ def update(ctx: MutationCtx, args: Args) -> list[Doc]:
 
     A message may move to another thread; both are bumped, the new one at least 1 ms later.
     """
-    _check_batch(len(args["messages"]), "messages")
+    check_batch(len(args["messages"]), "messages")
     threads = _Threads(ctx)
     found = []
     for change in args["messages"]:
@@ -208,7 +197,7 @@ def update(ctx: MutationCtx, args: Args) -> list[Doc]:
 @storage_mutation(args={"ids": v.array(v.string())}, returns=v.null())
 def remove(ctx: MutationCtx, args: Args) -> None:
     """Delete messages. Unknown ids are fine."""
-    _check_batch(len(args["ids"]), "ids")
+    check_batch(len(args["ids"]), "ids")
     threads = _Threads(ctx)
     for message_id in args["ids"]:
         message = by_key(ctx, "messages", message_id)

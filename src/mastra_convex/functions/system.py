@@ -12,6 +12,7 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
+from mastra_convex.functions.lib.version import FUNCTIONS_VERSION
 from mastra_convex.values.validators import v
 
 TABLES = ("threads", "messages", "resources", "traces", "evals", "workflowRuns")
@@ -20,10 +21,10 @@ _table = v.union(*(v.literal(name) for name in TABLES))
 _STEP = 500
 
 
-@storage_query(args={}, returns=v.number())
-def version(_ctx: QueryCtx, _args: Args) -> int:
-    """The format of what is stored."""
-    return FORMAT_VERSION
+@storage_query(args={}, returns=v.object({"format": v.number(), "functions": v.number()}))
+def version(_ctx: QueryCtx, _args: Args) -> Doc:
+    """The number of the format of what is stored, and that of these functions."""
+    return {"format": FORMAT_VERSION, "functions": FUNCTIONS_VERSION}
 
 
 @storage_query(

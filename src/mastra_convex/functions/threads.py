@@ -12,7 +12,9 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
-from mastra_convex.functions.lib.paging import arrivals_of, page_of
+from mastra_convex.functions.lib.batches import check_batch
+from mastra_convex.functions.lib.copying import copy_thread
+from mastra_convex.functions.lib.paging import arrivals_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge
 from mastra_convex.functions.lib.records import by_key, later, patch, public
 from mastra_convex.functions.lib.records import remove as remove_document
@@ -26,6 +28,7 @@ from mastra_convex.functions.validators import (
     record,
     saved,
     thread_fields,
+    time,
 )
 from mastra_convex.values.validators import v
 
@@ -50,7 +53,7 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     principal = principal_of(ctx)
     resource_id = args.get("resourceId") if principal.is_service else principal.resource_id
     if not owns(ctx, args.get("resourceId", resource_id)):
-        return {"page": [], "cursor": None, "total": 0}
+        return nothing(args)
     updated = args["orderBy"] == "updatedAt"
     if resource_id is None:
         return page_of(ctx, "threads", "by_updated" if updated else "by_created", (), args)
@@ -69,13 +72,7 @@ def save(ctx: MutationCtx, args: Args) -> Doc:
     """Save a thread by its id, replacing what was saved before; its messages stay."""
     thread = args["thread"]
     before = by_key(ctx, "threads", thread["id"])
-    if not owns(ctx, thread["resourceId"]) or (before and not owns(ctx, before["resourceId"])):
-        raise ConflictError(
-            f"thread {thread['id']!r} cannot be saved for resource {thread['resourceId']!r} with "
-            "this token; use the resource's own id and a new thread id",
-            table="threads",
-            id=thread["id"],
-        )
+    _require_owner(ctx, thread["id"], thread["resourceId"], before)
     if before is None:
         created = thread.get("createdAt", ctx.now)
         thread = {
@@ -94,11 +91,7 @@ def save(ctx: MutationCtx, args: Args) -> Doc:
 )
 def update(ctx: MutationCtx, args: Args) -> Doc:
     """Change title and metadata; metadata is laid over the old, member by member."""
-    thread = by_key(ctx, "threads", args["id"])
-    if thread is None or not owns(ctx, thread["resourceId"]):
-        raise NotFoundError(
-            f"there is no thread {args['id']!r}; save it first", table="threads", id=args["id"]
-        )
+    thread = _existing(ctx, args["id"])
     fields: Doc = {"updatedAt": later(ctx, thread)}
     if "title" in args:
         fields["title"] = args["title"]
@@ -118,3 +111,59 @@ def remove(ctx: MutationCtx, args: Args) -> None:
             )
         )
         remove_document(ctx, "threads", thread)
+
+
+@storage_mutation(
+    args={
+        "id": v.string(),
+        "thread": v.object(
+            {
+                "id": v.string(),
+                "resourceId": v.optional(v.string()),
+                "title": v.optional(v.string()),
+                "metadata": v.optional(payload()),
+            }
+        ),
+        "from": v.optional(time()),
+        "to": v.optional(time()),
+        "messageIds": v.optional(v.array(v.string())),
+        "limit": v.optional(v.number()),
+    },
+    returns=record(thread_fields),
+)
+def clone(ctx: MutationCtx, args: Args) -> Doc:
+    """Copy a thread and its messages, or those in a range of time, with given ids, the newest.
+
+    The id of a copy follows from the new thread's id and the message's.
+    """
+    check_batch(len(args.get("messageIds", ())), "ids")
+    source = _existing(ctx, args["id"])
+    thread = args["thread"]
+    before = by_key(ctx, "threads", thread["id"])
+    _require_owner(ctx, thread["id"], thread.get("resourceId", source["resourceId"]), before)
+    if before is not None:
+        raise ConflictError(
+            f"thread {thread['id']!r} is there already; choose another id for the copy",
+            table="threads",
+            id=thread["id"],
+        )
+    return public(copy_thread(ctx, source, args))
+
+
+def _existing(ctx: MutationCtx, thread_id: str) -> Doc:
+    thread = by_key(ctx, "threads", thread_id)
+    if thread is None or not owns(ctx, thread["resourceId"]):
+        raise NotFoundError(
+            f"there is no thread {thread_id!r}; save it first", table="threads", id=thread_id
+        )
+    return thread
+
+
+def _require_owner(ctx: MutationCtx, thread_id: str, owner: str, before: Doc | None) -> None:
+    if not owns(ctx, owner) or (before and not owns(ctx, before["resourceId"])):
+        raise ConflictError(
+            f"thread {thread_id!r} cannot be saved for resource {owner!r} with this token; use "
+            "the resource's own id and a new thread id",
+            table="threads",
+            id=thread_id,
+        )

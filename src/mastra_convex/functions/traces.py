@@ -12,7 +12,7 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
-from mastra_convex.functions.lib.paging import EMPTY, MAX_PAGE, page_of
+from mastra_convex.functions.lib.paging import MAX_PAGE, nothing, page_of
 from mastra_convex.functions.lib.records import by_key, public, thread_visible
 from mastra_convex.functions.lib.records import save as save_record
 from mastra_convex.functions.validators import list_args, page, record, saved, trace_fields
@@ -46,7 +46,7 @@ def get(ctx: QueryCtx, args: Args) -> Doc | None:
 def list_(ctx: QueryCtx, args: Args) -> Doc:
     """A page of traces by `timestamp`: of one thread, else one run, scope or name, else all."""
     if not thread_visible(ctx, args.get("threadId")):
-        return EMPTY
+        return nothing(args)
     for field, index in _CRITERIA:
         if field in args:
             return page_of(ctx, "traces", index, (args[field],), args)

@@ -12,7 +12,7 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
-from mastra_convex.functions.lib.paging import EMPTY, page_of
+from mastra_convex.functions.lib.paging import nothing, page_of
 from mastra_convex.functions.lib.records import by_key, public
 from mastra_convex.functions.lib.records import save as save_record
 from mastra_convex.functions.validators import list_args, page, record, saved, workflow_run_fields
@@ -54,7 +54,7 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     principal = principal_of(ctx)
     resource_id = args.get("resourceId", principal.resource_id)
     if not owns(ctx, resource_id):
-        return EMPTY
+        return nothing(args)
     if resource_id is not None:
         return page_of(ctx, "workflowRuns", "by_resource", (resource_id,), args)
     name, state = args.get("workflowName"), args.get("stateType")

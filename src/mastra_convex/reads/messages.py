@@ -16,6 +16,7 @@ from mastra_convex.reads.listing import (
     order_of,
     window,
 )
+from mastra_convex.values.names import copy_id
 
 _IDS_AT_ONCE = 500
 
@@ -40,6 +41,23 @@ def thread_messages(thread_id: str, last: int | None = None) -> Read[list[Messag
     else:
         documents = yield from newest("messages:list", args, last)
     return [Message.of(document) for document in documents]
+
+
+def copies(source_id: str, thread_id: str) -> Read[tuple[dict[str, str], list[Message]]]:
+    """The messages of a thread that was cloned, and their ids by those of the source's."""
+    everything = Window(0, False, include_total=False)
+    args = {"threadId": thread_id, "order": "asc"}
+    found = (yield from listing("messages:list", args, everything)).documents
+    if not found:
+        return {}, []
+    # A copy has the time of its source.
+    times = {"from": found[0]["createdAt"], "to": found[-1]["createdAt"]}
+    args = {"threadId": source_id, "order": "asc", **times}
+    sources = (yield from listing("messages:list", args, everything)).documents
+    ids = {document["id"] for document in found}
+    pairs = ((each["id"], copy_id(thread_id, each["id"])) for each in sources)
+    id_map = {source: copy for source, copy in pairs if copy in ids}
+    return id_map, [Message.of(document) for document in found]
 
 
 def messages(

@@ -14,4 +14,5 @@ def statistics() -> Read[list[TableStatistics]]:
 
 def format_version() -> Read[int]:
     """The format of what is stored."""
-    return int((yield "system:version", {}))
+    version = yield "system:version", {}
+    return int(version["format"])

@@ -1,5 +1,7 @@
 """Pages: bounded in records and in bytes, bound to their arguments."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -131,3 +133,46 @@ def test_arrivals_are_bounded_in_bytes_too(inside: Inside, monkeypatch: pytest.M
     assert names(found) == ["m2", "m3"]
     newest = inside(lambda ctx: arrivals_of(ctx, "messages", {"limit": 4}))
     assert (names(newest), newest["isDone"]) == (["m2", "m3"], True)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        [],
+        [1],
+        [1, 2, 3, 4],
+        ["x", 2, 3],
+        [None, 2, 3],
+        [True, 2, 3],
+        [[], 2, 3],
+        [{}, 2, 3],
+        [float("nan"), 2, 3],
+        ["\ud800", 2, 3],
+        [1, 2, "x"],
+        [1, 2, None],
+        [1, 2, 1.5],
+        [1, 2, 2**63],
+    ],
+)
+def test_a_forged_cursor_is_refused(inside: Inside, key: list[Any]) -> None:
+    save(inside, 5)
+    fingerprint, *real = json.loads(base64.urlsafe_b64decode(page(inside)["cursor"]))
+    assert len(real) == 3
+    cursor = base64.urlsafe_b64encode(json.dumps([fingerprint, *key]).encode()).decode()
+    with pytest.raises(InvalidArgumentError, match="the cursor is damaged; start from the first"):
+        page(inside, cursor=cursor)
+
+
+def test_a_cursor_may_stand_on_a_missing_value(inside: Inside) -> None:
+    run = {"workflowName": "f", "createdAt": 1}
+    for n in range(3):
+        inside.mutation("workflowRuns:save", run={"id": f"w{n}", **run})
+
+    def states(**args: Any) -> dict[str, Any]:
+        index, values = "by_workflow_status", ("f",)
+        found: dict[str, Any] = inside(
+            lambda ctx: page_of(ctx, "workflowRuns", index, values, {**LIST, "limit": 2, **args})
+        )
+        return found
+
+    assert names(states(cursor=states()["cursor"])) == ["w2"]

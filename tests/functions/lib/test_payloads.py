@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 
+from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.functions.lib.payloads import merge, merge_content
 from mastra_convex.values.payload import decode_payload, encode_payload
 from tests.contract.records import Doc, exactly, json_objects
@@ -52,3 +53,14 @@ def test_merge_content(before: str, update: str, merged: str) -> None:
 def test_merging_is_laying_over(before: Doc, update: Doc) -> None:
     merged = decode_payload(merge(encode_payload(before), encode_payload(update)))
     assert exactly(merged, {**before, **update})
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"a":', '{"a":1', "{]", "[" * 100_000, '{"a"' + ':{"a"' * 99_999]
+)
+def test_what_is_no_json_is_refused(text: str) -> None:
+    for lay in (merge, merge_content):
+        with pytest.raises(InvalidArgumentError, match="a payload is no JSON text"):
+            lay("{}", text)
+        with pytest.raises(InvalidArgumentError, match="a payload is no JSON text"):
+            lay(text, "{}")

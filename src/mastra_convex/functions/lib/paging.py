@@ -37,15 +37,18 @@ def arrivals_of(ctx: Ctx, table: str, args: Args) -> dict[str, Any]:
     return {"page": [publish(d) for d in page], "position": position, "isDone": done}
 
 
-EMPTY: dict[str, Any] = {"page": [], "cursor": None, "total": 0}
-
-
 def limit_of(args: Args) -> int:
     """The page size asked for. Raises `InvalidArgumentError` unless it is whole, from 1 to 500."""
     limit: float = args["limit"]
     if not 1 <= limit <= MAX_PAGE or limit != int(limit):
         raise InvalidArgumentError(f"limit must be whole, from 1 to {MAX_PAGE}, not {limit}")
     return int(limit)
+
+
+def nothing(args: Args) -> dict[str, Any]:
+    """The page of a list whose subject the caller may not see."""
+    limit_of(args)
+    return {"page": [], "cursor": None, "total": 0}
 
 
 def page_of(

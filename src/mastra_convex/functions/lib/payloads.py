@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.values.payload import decode_payload, encode_payload
 
 
 def merge(before: str | None, update: str) -> str:
     """`update` laid over `before`, member by member; anything but two maps is replaced."""
-    old, new = decode_payload(before or "{}"), decode_payload(update)
+    old, new = _decoded(before or "{}"), _decoded(update)
     if isinstance(old, dict) and isinstance(new, dict):
         return encode_payload({**old, **new})
     return update
@@ -15,10 +18,21 @@ def merge(before: str | None, update: str) -> str:
 
 def merge_content(before: str, update: str) -> str:
     """As `merge`, for a message's content: its `metadata`, if both have one, is merged too."""
-    old, new = decode_payload(before), decode_payload(update)
+    old, new = _decoded(before), _decoded(update)
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return update
     merged = {**old, **new}
     if isinstance(old.get("metadata"), dict) and isinstance(new.get("metadata"), dict):
         merged["metadata"] = {**old["metadata"], **new["metadata"]}
     return encode_payload(merged)
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return decode_payload(text)
+    except ValueError as error:
+        raise InvalidArgumentError(f"a payload is no JSON text: {error}") from None
+    except RecursionError:
+        raise InvalidArgumentError(
+            "a payload is no JSON text that can be merged: it is nested too deeply; flatten it"
+        ) from None
