@@ -12,7 +12,7 @@ import { getConvexSize } from "convex/values";
 import { internal } from "../_generated/api.js";
 import type { Doc, Id } from "../_generated/dataModel.js";
 import type { Reader, Writer } from "./access.js";
-import { copyMessages, type Copying, mark, newThread } from "./copying.js";
+import { copyMessages, type Copying, mark, newThread, requireFreeIds } from "./copying.js";
 import { conflict, limitExceeded } from "./errors.js";
 import * as records from "./records.js";
 import { drain } from "./steps.js";
@@ -59,13 +59,8 @@ export async function abandon(ctx: Writer, job: Doc<"jobs">): Promise<void> {
 /** Copy a thread: all of it now, or in steps with the document last. */
 export async function cloneThread(ctx: Writer, copying: Copying): Promise<Public<"threads">> {
   const { thread } = copying;
+  await requireFreeIds(ctx, thread.id);
   const progress = await copyMessages(ctx, copying);
-  if (progress === "taken") {
-    throw conflict(`thread '${thread.id}' cannot be made: a message has an id of its copies`, {
-      table: "threads",
-      id: thread.id,
-    });
-  }
   mark(copying);
   if (progress === "done") return records.insert(ctx, "threads", newThread(copying));
   const size = getConvexSize(copying);

@@ -3,19 +3,19 @@
 import type { Doc } from "../_generated/dataModel.js";
 import type { Writer } from "./access.js";
 import * as chunks from "./chunks.js";
-import { invalidArgument } from "./errors.js";
+import { conflict, invalidArgument } from "./errors.js";
 import { merge } from "./payloads.js";
 import { keyOf, type Range, walk } from "./ranges.js";
 import * as records from "./records.js";
 import { hasRoom, STEP_RECORDS, STEP_ROWS } from "./steps.js";
 import { indexFields, type Row, type Stored } from "./tables.js";
-import { derivedId } from "./text.js";
+import { copyId, copyPrefix } from "./text.js";
 
 /** What a copy needs to go on: kept in its job. */
 export type Copying = NonNullable<Doc<"jobs">["clone"]>;
 
-/** All messages are there; some are missing; or another message has the id of a copy. */
-export type Progress = "done" | "more" | "taken";
+/** All messages are there, or some are missing. */
+export type Progress = "done" | "more";
 
 /** The thread as it is stored when all its messages are there. */
 export function newThread(copying: Copying): Stored<"threads"> {
@@ -93,7 +93,7 @@ export async function copyMessages(ctx: Writer, copying: Copying): Promise<Progr
       if (copying.copied === copying.limit) return "done";
       if (seen > 0 && chunks.chunkedBytes(row) > ctx.load.room) return "more";
       seen += 1;
-      if (!(await copy(ctx, copying, row))) return "taken";
+      await copy(ctx, copying, row);
       if (copying.messageIds) copying.messageIds.splice(0, copying.messageIds.indexOf(row.id) + 1);
       else copying.after = keyOf(sourceRange(copying), row);
     }
@@ -127,23 +127,41 @@ function sourceRange({ sourceId, from, to }: Copying): Range {
   return { table: "messages", index, fields, values: [sourceId], from, to };
 }
 
-async function copy(ctx: Writer, copying: Copying, row: Row<"messages">): Promise<boolean> {
+/**
+ * Throw CONFLICT if any message has an id like those of the copies.
+ *
+ * An earlier copy of that name may have left one that was moved to another thread.
+ */
+export async function requireFreeIds(ctx: Writer, threadId: string): Promise<void> {
+  const prefix = await copyPrefix(threadId);
+  const taken = await ctx.db
+    .query("messages")
+    // A full stop comes after the hyphen that the prefix ends with.
+    .withIndex("by_key", (q) => q.gte("id", prefix).lt("id", `${prefix.slice(0, -1)}.`))
+    .first();
+  if (taken) {
+    throw conflict(
+      `thread '${threadId}' cannot be made: message '${taken.id}' has the id of one of its ` +
+        "copies; choose another id for the thread",
+      { table: "messages", id: taken.id },
+    );
+  }
+}
+
+async function copy(ctx: Writer, copying: Copying, row: Row<"messages">): Promise<void> {
   // What was added to the source after the copying began is no part of it.
-  if (row.seq > copying.lastSeq) return true;
+  if (row.seq > copying.lastSeq) return;
   const threadId = copying.thread.id;
-  const id = await derivedId(`${threadId}\n${row.id}`);
-  if ((await records.byKey(ctx, "messages", id)) !== null) return false;
   const { resourceId, ...message } = await records.read(ctx, row);
   const owner = copying.resourceId ?? resourceId;
   // What a step writes is bounded by what it reads.
   await records.put(ctx, "messages", {
     ...message,
     ...(owner !== undefined && { resourceId: owner }),
-    id,
+    id: await copyId(threadId, row.id),
     threadId,
     seq: copying.lastSeq - copying.copied,
   });
   copying.copied += 1;
   copying.lastMessageId ??= row.id;
-  return true;
 }

@@ -16,10 +16,20 @@ export function hash(text: string): number {
   return value >>> 0;
 }
 
-/** An id made of a text, in the form of a UUID: the first half of its SHA-256. */
-export async function derivedId(text: string): Promise<string> {
+/** The id of a message's copy in a thread: it follows from both, in the form of a UUID. */
+export async function copyId(threadId: string, messageId: string): Promise<string> {
+  const digits = await hexDigits(`${threadId}\n${messageId}`);
+  return `${await copyPrefix(threadId)}${digits.slice(0, 4)}-${digits.slice(4)}`;
+}
+
+/** What the ids of all copies in a thread begin with: half of each, and a hyphen. */
+export async function copyPrefix(threadId: string): Promise<string> {
+  const digits = await hexDigits(threadId);
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-${digits.slice(12)}-`;
+}
+
+/** The first 8 bytes of a text's SHA-256, as 16 digits. */
+async function hexDigits(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", encoder.encode(text));
-  const hex = [...new Uint8Array(digest, 0, 16)].map((b) => b.toString(16).padStart(2, "0"));
-  const part = (from: number, to: number) => hex.slice(from, to).join("");
-  return [part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 16)].join("-");
+  return [...new Uint8Array(digest, 0, 8)].map((b) => b.toString(16).padStart(2, "0")).join("");
 }

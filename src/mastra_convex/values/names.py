@@ -13,5 +13,15 @@ def camel_case(name: str) -> str:
 
 def copy_id(thread_id: str, message_id: str) -> str:
     """The id of a message's copy in a thread: it follows from both, in the form of a UUID."""
-    digits = hashlib.sha256(f"{thread_id}\n{message_id}".encode()).hexdigest()
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
+    digits = _digits(f"{thread_id}\n{message_id}")
+    return f"{copy_prefix(thread_id)}{digits[:4]}-{digits[4:]}"
+
+
+def copy_prefix(thread_id: str) -> str:
+    """What the ids of all copies in a thread begin with: half of each, and a hyphen."""
+    digits = _digits(thread_id)
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:]}-"
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -12,12 +12,13 @@ from mastra_convex.functions.lib.access import Args, Doc
 from mastra_convex.functions.lib.paging import MAX_PAGE, MAX_PAGE_BYTES
 from mastra_convex.functions.lib.payloads import merge
 from mastra_convex.functions.lib.records import by_key, insert
-from mastra_convex.values.names import copy_id
+from mastra_convex.values.names import copy_id, copy_prefix
 from mastra_convex.values.payload import encode_payload
 
 
 def copy_thread(ctx: MutationCtx, source: Doc, args: Args) -> Doc:
     """Make the new thread of `threads:clone`, with its messages; returns its document."""
+    _require_free_ids(ctx, args["thread"]["id"])
     thread = {"resourceId": source["resourceId"], **args["thread"]}
     if "title" not in thread and "title" in source:
         thread["title"] = f"Clone of {source['title']}"
@@ -76,17 +77,30 @@ def _by_id(ctx: MutationCtx, thread_id: str, args: Args) -> list[Doc]:
     return sorted(chosen, key=lambda message: (message["createdAt"], message["seq"]), reverse=True)
 
 
-def _copy(ctx: MutationCtx, message: Doc, thread: Doc, seq: float) -> None:
-    # It follows from the two ids, so that a caller knows which copy is whose.
-    message_id = copy_id(thread["id"], message["id"])
-    if by_key(ctx, "messages", message_id) is not None:
+def _require_free_ids(ctx: MutationCtx, thread_id: str) -> None:
+    """Raise `ConflictError` if any message has an id like those of the copies.
+
+    An earlier copy of that name may have left one that was moved to another thread.
+    """
+    prefix = copy_prefix(thread_id)
+    taken = (
+        ctx.db.query("messages")
+        # A full stop comes after the hyphen that the prefix ends with.
+        .with_index("by_key", lambda q: q.gte("id", prefix).lt("id", f"{prefix[:-1]}."))
+        .first()
+    )
+    if taken is not None:
         raise ConflictError(
-            f"thread {thread['id']!r} cannot be made: message {message_id!r} has the id of one of "
+            f"thread {thread_id!r} cannot be made: message {taken['id']!r} has the id of one of "
             "its copies; choose another id for the thread",
             table="messages",
-            id=message_id,
+            id=taken["id"],
         )
+
+
+def _copy(ctx: MutationCtx, message: Doc, thread: Doc, seq: float) -> None:
     owner = {"resourceId": thread["resourceId"]} if "resourceId" in thread else {}
-    place = {"id": message_id, "threadId": thread["id"], "seq": seq}
-    copied = {name: value for name, value in message.items() if name != "_id"}
-    insert(ctx, "messages", {**copied, **owner, **place})
+    # The id follows from the two, so that a caller knows which copy is whose.
+    copied = {"id": copy_id(thread["id"], message["id"]), "threadId": thread["id"], "seq": seq}
+    kept = {name: value for name, value in message.items() if name != "_id"}
+    insert(ctx, "messages", {**kept, **owner, **copied})
