@@ -1,4 +1,4 @@
-"""What is watched: a counting query, a shelf of books, ways to change it, and who holds things up."""
+"""A query that counts its runs, a shelf of books to watch, how to change it, and how to hold up."""
 
 from __future__ import annotations
 
