@@ -14,6 +14,8 @@ from mastra_convex.engine.context import SERVICE, MutationCtx, Principal, QueryC
 from mastra_convex.engine.engine import Engine
 from mastra_convex.engine.engine import _abandon_all as in_fork
 from mastra_convex.engine.engine import _close_all as at_exit
+from mastra_convex.engine.engine import _hold_all as before_fork
+from mastra_convex.engine.engine import _release_all as after_fork
 from mastra_convex.engine.registry import mutation, query
 from mastra_convex.errors import (
     CorruptFileError,
@@ -25,6 +27,7 @@ from mastra_convex.values.validators import v
 from tests.engine.flaky import Connections
 from tests.engine.support import (
     MEMORY,
+    PATIENCE,
     SCHEMA,
     Doc,
     add,
@@ -199,6 +202,20 @@ def test_a_fork_uses_nothing_of_its_parent(connections: Connections, tmp_path: P
         for connection in connections.all:
             connection.execute("SELECT 1")  # left open, because SQLite forbids closing them
             connection.close()
+
+
+def test_nobody_writes_over_a_fork(tmp_path: Path) -> None:
+    with opened(tmp_path / "a.db") as engine, opened(tmp_path / "b.db") as other:
+        writers = [threading.Thread(target=add, args=[each, book("a")]) for each in (engine, other)]
+        before_fork()
+        for writer in writers:
+            writer.start()
+        writers[0].join(0.1)
+        assert [ask(each, index="by_title") for each in (engine, other)] == [[], []]
+        after_fork()
+        for writer in writers:
+            writer.join(PATIENCE)
+        assert [titles(ask(each, index="by_title")) for each in (engine, other)] == [["a"], ["a"]]
 
 
 def test_many_engines_may_share_a_file(tmp_path: Path) -> None:
