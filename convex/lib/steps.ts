@@ -6,12 +6,12 @@ import type { Row, Table } from "./tables.js";
 
 /** The most records that one step deletes or copies. */
 export const STEP_RECORDS = 500;
-/** Rows that are read at a time: few, so that a large record fits beside them. */
-export const STEP_ROWS = 50;
+// Rows that are read at a time: few, so that a large record, deleted, fits beside them.
+const ROWS = 50;
 
-/** Whether the transaction has room for another STEP_ROWS rows. */
-export function hasRoom(ctx: Writer): boolean {
-  return ctx.load.room >= STEP_ROWS * chunks.ROW_READ_BYTES;
+/** Whether the transaction has room for so many rows more. */
+export function hasRoom(ctx: Writer, rows: number): boolean {
+  return ctx.load.room >= rows * chunks.ROW_READ_BYTES;
 }
 
 /**
@@ -23,15 +23,15 @@ export async function drain<T extends Table>(
   next: (count: number) => Promise<Row<T>[]>,
   remove: (row: Row<T>) => Promise<boolean>,
 ): Promise<boolean> {
-  for (let removed = 0; removed < STEP_RECORDS && hasRoom(ctx);) {
-    const rows = await next(STEP_ROWS);
+  for (let removed = 0; removed < STEP_RECORDS && hasRoom(ctx, ROWS);) {
+    const rows = await next(ROWS);
     for (const row of rows) ctx.load.note(chunks.inlineBytes(row));
     for (const row of rows) {
       if (removed > 0 && chunks.chunkedBytes(row) > ctx.load.room) return false;
       removed += 1;
       if (!(await remove(row))) return false;
     }
-    if (rows.length < STEP_ROWS) return true;
+    if (rows.length < ROWS) return true;
   }
   return false;
 }
