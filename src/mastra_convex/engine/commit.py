@@ -238,6 +238,8 @@ class Committer:
                 value = job.function.handler(MutationCtx(writer, job.principal, now), job.args)
                 if self._strict:
                     job.function.returns.validate(value, f"the result of {job.path}")
+                if savepoints:
+                    writer.flush()
                 job.value, job.error = value, None
             except Exception as error:
                 if not connection.in_transaction:
@@ -251,6 +253,13 @@ class Committer:
                 job.value, job.error = None, translate(error, self._store.path)
             if savepoints:
                 connection.execute("RELEASE job")
+        try:
+            writer.flush()
+        except Exception:
+            if not connection.in_transaction:
+                raise
+            self._roll_back()
+            return None  # With savepoints it will be seen whose write it was.
         return head, writer.changes
 
     def _roll_back(self) -> None:

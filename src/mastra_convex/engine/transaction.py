@@ -159,7 +159,9 @@ class Reader:
 class Writer(Reader):
     """Reads and writes inside the write transaction, for one mutation after another.
 
-    `changes` is what they have written, in order; `totals` are kept up to date in place.
+    What is patched is kept back until somebody looks at its table, or `flush`: counters and threads
+    are patched by one mutation after another, and written once. `changes` is what was written, in
+    order; `totals` are kept up to date in place.
     """
 
     def __init__(
@@ -178,24 +180,35 @@ class Writer(Reader):
         self._strict = strict
         # What this mutation has read or written, so that a patch need not read it again.
         self._known: dict[tuple[str, int], Doc] = {}
+        # Patched documents by table and `_id`: as they are there, as they will be, what was set.
+        self._patched: dict[str, dict[int, tuple[Doc, Doc, Doc]]] = {}
+        # Whether the present mutation has written, and where its changes begin.
+        self.wrote = False
         self._start = 0
 
     def begin(self) -> None:
         """The next mutation begins."""
         self._known.clear()
+        self.wrote = False
         self._start = len(self.changes)
 
-    @property
-    def wrote(self) -> bool:
-        """Whether the present mutation has written."""
-        return len(self.changes) > self._start
+    def flush(self) -> None:
+        """Write everything that was patched."""
+        for table in list(self._patched):
+            self._flush(table)
 
     def undo(self, totals: Totals) -> None:
-        """Forget what the present mutation wrote: it has been rolled back to these totals."""
-        for table, before, after in self.changes[self._start :]:
+        """Forget what was written since `begin`, and `flush` before that: it was rolled back."""
+        kept_back = [
+            (self._tables[table], before, after)
+            for table, documents in self._patched.items()
+            for before, after, _ in documents.values()
+        ]
+        for table, before, after in self.changes[self._start :] + kept_back:
             self._found.wrote(table, after, None)
             self._found.wrote(table, before, None)
         del self.changes[self._start :]
+        self._patched.clear()
         self._known.clear()
         self._totals.clear()
         self._totals.update(totals)
@@ -205,6 +218,7 @@ class Writer(Reader):
         key = (table, index, *values)
         document = self._found.get(key)
         if document is None:
+            self._flush(table)
             document = super().find(table, index, *values)
             if document is None:
                 return None
@@ -220,10 +234,16 @@ class Writer(Reader):
         max_bytes: int | None = None,
     ) -> tuple[list[Doc], bool]:
         """As the reader's, remembering what was found."""
+        self._flush(table.name)
         found, cut = super().select(table, sql, parameters, max_bytes)
         for document in found:
             self._known[table.name, document["_id"]] = document
         return found, cut
+
+    def totals(self, table: str) -> TableTotals:
+        """As the reader's, with what this transaction has written."""
+        self._flush(table)
+        return super().totals(table)
 
     def insert(self, table: str, document: Doc) -> int:
         """Add a document; returns its `_id`. None as a value is a missing field."""
@@ -260,19 +280,16 @@ class Writer(Reader):
         if not fields:
             return
         after = before | fields
-        new: list[Any] = list(fields.values())
-        if None in new:
+        if None in fields.values():
             after = {name: x for name, x in after.items() if x is not None}
         if self._strict:
             target.document.validate({k: x for k, x in after.items() if k != "_id"}, table)
-        old = [before.get(name) for name in fields]
-        if target.writers:
-            old = [target.value_of(name, x) for name, x in zip(fields, old)]
-            new = [target.value_of(name, x) for name, x in fields.items()]
-        growth = _size(new) - _size(old)
-        new.append(document_id)
-        self._execute(_update_sql(target, tuple(fields)), new)
-        self._note(target, before, after, 0, growth)
+        patched = self._patched.setdefault(table, {})
+        stored, _, earlier = patched.get(document_id, (before, before, None))
+        patched[document_id] = (stored, after, earlier | fields if earlier else fields)
+        self.wrote = True
+        self._known[table, document_id] = after
+        self._found.wrote(target, before, after)
 
     def replace(self, table: str, document_id: int, document: Doc) -> None:
         """Make this the whole document; fields that it lacks are removed."""
@@ -281,6 +298,7 @@ class Writer(Reader):
 
     def delete(self, table: str, document_id: int) -> None:
         """Remove the document. Raises `ValueError` if there is none."""
+        self._flush(table)
         target, before = self._tables[table], self._current(table, document_id)
         self._execute(f'DELETE FROM "{table}" WHERE _id = ?', [document_id])
         size = _size([target.value_of(name, before.get(name)) for name in target.fields])
@@ -292,6 +310,7 @@ class Writer(Reader):
         Its log entry names the table alone, so that every live query of the table runs again.
         """
         table, where, parameters = query.compiled_range()
+        self._flush(table.name)
         names = [f'"{name}"' for name in table.fields]
         sizes = [
             f"length(CAST({name} AS BLOB))" if kind in _TEXTS else f"({name} IS NOT NULL) * 8"
@@ -306,10 +325,30 @@ class Writer(Reader):
             self._note(table, None, None, -count, -size)
 
     def _current(self, table: str, document_id: int) -> Doc:
-        document = self._known.get((table, document_id)) or self.get(table, document_id)
+        document = self._known.get((table, document_id))
+        if document is None and document_id in self._patched.get(table, ()):
+            document = self._patched[table][document_id][1]
+        if document is None:
+            document = self.get(table, document_id)
         if document is None:
             raise ValueError(f"there is no document {document_id} in {table!r}")
         return document
+
+    def _flush(self, table: str) -> None:
+        """Write what was patched in a table."""
+        if table not in self._patched:
+            return
+        target, total = self._tables[table], self._totals[table]
+        for document_id, (before, after, fields) in self._patched[table].items():
+            old: list[Any] = [before.get(name) for name in fields]
+            new: list[Any] = list(fields.values())
+            if target.writers:
+                old = [target.value_of(name, x) for name, x in zip(fields, old)]
+                new = [target.value_of(name, x) for name, x in fields.items()]
+            self._execute(_update_sql(target, tuple(fields)), (*new, document_id))
+            self.changes.append((target, before, after))
+            total[1] += _size(new) - _size(old)
+        del self._patched[table]
 
     def _note(
         self, table: Table, before: Doc | None, after: Doc | None, documents: int, size: int
@@ -320,6 +359,7 @@ class Writer(Reader):
             self._known.pop((table.name, before["_id"]), None)
         else:
             self._known.clear()
+        self.wrote = True
         self.changes.append((table, before, after))
         self._found.wrote(table, before, after)
         total = self._totals[table.name]
