@@ -24,7 +24,8 @@ function compare(one: Bound, other: Bound): number {
     if (order !== 0) return order;
   }
   if (lengths === 0) return Number(one.after) - Number(other.after);
-  return lengths < 0 === one.after ? 1 : -1;
+  if (lengths < 0) return one.after ? 1 : -1;
+  return other.after ? -1 : 1;
 }
 
 /** All keys that begin with these values. */
