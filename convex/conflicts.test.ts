@@ -136,7 +136,6 @@ describe("messages", () => {
       expect.objectContaining({ table: "messages", records: 1 }),
     );
   });
-  });
 });
 
 describe("records of their own", () => {

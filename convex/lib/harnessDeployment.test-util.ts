@@ -57,8 +57,8 @@ function watchedDeployment<S extends Schema>(
   deployment: any,
   isPublic: (path: string) => Promise<boolean>,
 ): Deployment<S> {
-  const inline = (free: boolean, called: unknown) =>
-    typeof called === "function" ? within(schema, free, called as Handler) : called;
+  const inline = (isFree: boolean, called: unknown) =>
+    typeof called === "function" ? within(schema, isFree, called as Handler) : called;
   return {
     ...deployment,
     query: (called: unknown, args: unknown) => deployment.query(inline(false, called), args),
@@ -76,7 +76,12 @@ function watchedModule(schema: Schema, path: string, module: Module): Module {
     const handler = value?._handler;
     if (handler) {
       checkExport(path, name);
-      const checked = within(schema, false, valuesChecked(`${path}:${name}`, handler));
+      const checked = within(schema, false, async (ctx, args) => {
+        checkValue(`Arguments for ${path}:${name}`, args);
+        const result: Value | undefined = await handler(ctx, args);
+        checkValue(`Return value of ${path}:${name}`, result);
+        return result;
+      });
       watched[name] = new Proxy(value, {
         get: (of, key) => (key === "_handler" ? checked : Reflect.get(of, key)),
       });
@@ -85,21 +90,12 @@ function watchedModule(schema: Schema, path: string, module: Module): Module {
   return watched;
 }
 
-function valuesChecked(path: string, handler: Handler): Handler {
-  return async (ctx, args) => {
-    checkValue(`Arguments for ${path}`, args);
-    const result: Value | undefined = await handler(ctx, args);
-    checkValue(`Return value of ${path}`, result);
-    return result;
-  };
-}
-
 /** The handler in a transaction: its own, or that of the function that calls it. */
-function within(schema: Schema, free: boolean, handler: Handler): Handler {
+function within(schema: Schema, isFree: boolean, handler: Handler): Handler {
   return async (ctx, args) => {
     // A scheduled function may have been set off by one that has ended.
     if (current.getStore()?.isOpen) return handler(ctx, args);
-    const transaction = new Transaction(schema, free);
+    const transaction = new Transaction(schema, isFree);
     const result = await current.run(transaction, async () => {
       try {
         return await handler(ctx, args);

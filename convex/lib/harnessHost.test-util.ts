@@ -8,12 +8,11 @@ import { jsonToConvex } from "convex/values";
 import {
   beginningWith,
   type Document,
-  type Interval,
   intervalOf,
   keyOf,
   type RangeExpression,
 } from "./harnessIntervals.test-util.js";
-import type { Transaction } from "./harnessTransaction.test-util.js";
+import type { Stream, Transaction } from "./harnessTransaction.test-util.js";
 import { checkDocument, checkSize } from "./harnessValues.test-util.js";
 
 const MIB = 1024 * 1024;
@@ -27,52 +26,43 @@ interface Host {
 /** The transaction that is running. */
 export const current = new AsyncLocalStorage<Transaction>();
 
-/** Stand before the host that convex-test has installed; once is enough. */
+let isWatching = false;
+
+/** Stand before the host that convex-test has installed. */
 export function watch(): void {
-  const global = globalThis as { Convex?: Host };
-  const host = global.Convex!;
-  if (watched.has(host)) return;
-  const watching: Host = {
-    syscall: (op, json) => syscall(host, op, JSON.parse(json), json),
-    asyncSyscall: (op, json) => asyncSyscall(host, op, JSON.parse(json), json),
+  if (isWatching) return;
+  isWatching = true;
+  const global = globalThis as unknown as { Convex: Host };
+  const host = global.Convex;
+  global.Convex = {
+    syscall: (op, json) => {
+      const reply = host.syscall(op, json);
+      const transaction = current.getStore();
+      if (transaction && op === "1.0/queryStream") {
+        open(transaction, JSON.parse(json).query, JSON.parse(reply).queryId);
+      }
+      return reply;
+    },
+    asyncSyscall: (op, json) => {
+      const transaction = current.getStore();
+      return transaction ? watched(host, transaction, op, json) : host.asyncSyscall(op, json);
+    },
     jsSyscall: (op, args) => host.jsSyscall(op, args),
   };
-  watched.add(watching);
-  global.Convex = watching;
 }
-const watched = new WeakSet<Host>();
-
-/** A query that is being read, row by row. */
-interface Stream {
-  table: string;
-  index: string;
-  interval: Interval;
-  isAscending: boolean;
-  left: number;
-}
-const streams = new WeakMap<Transaction, Map<number, Stream>>();
 
 interface Query {
-  source: {
-    type: "IndexRange" | "FullTableScan" | "Search";
-    indexName: string;
-    range: RangeExpression[];
-    order: "asc" | "desc" | null;
-  };
+  source: { type: string; indexName: string; range: RangeExpression[]; order: string | null };
   operators: ({ limit: number } | { filter: unknown })[];
 }
 
-function syscall(host: Host, op: string, args: any, json: string): string {
-  const transaction = current.getStore();
-  const reply = host.syscall(op, json);
-  if (!transaction || op !== "1.0/queryStream") return reply;
-  const { source, operators } = args.query as Query;
-  if (source.type !== "IndexRange") {
-    if (transaction.free) return reply;
-    throw new Error("a query without withIndex reads its whole table");
-  }
+/** Begin to read a query. */
+function open(transaction: Transaction, { source, operators }: Query, queryId: number): void {
   const limit = operators.find((each) => "limit" in each)?.limit;
-  if (!transaction.free) {
+  if (!transaction.isFree) {
+    if (source.type !== "IndexRange") {
+      throw new Error("a query without withIndex reads its whole table");
+    }
     if (operators.some((each) => "filter" in each)) {
       throw new Error("what .filter() drops is read all the same; use the range of an index");
     }
@@ -80,22 +70,19 @@ function syscall(host: Host, op: string, args: any, json: string): string {
       throw new Error("a query without a limit, of a range that only grows");
     }
   }
+  if (source.type !== "IndexRange") return;
   const [table, index] = source.indexName.split(".") as [string, string];
-  const open = streams.get(transaction) ?? new Map<number, Stream>();
-  streams.set(transaction, open);
-  open.set(JSON.parse(reply).queryId, {
+  transaction.streams.set(queryId, {
     table,
     index,
     interval: intervalOf(source.range),
     isAscending: source.order !== "desc",
     left: limit ?? Infinity,
   });
-  return reply;
 }
 
-async function asyncSyscall(host: Host, op: string, args: any, json: string): Promise<string> {
-  const transaction = current.getStore();
-  if (!transaction) return host.asyncSyscall(op, json);
+async function watched(host: Host, transaction: Transaction, op: string, json: string) {
+  const args = JSON.parse(json);
   const { id } = args;
   const table = args.table ?? id?.replace(/^\d+/, "");
   const reply = () => host.asyncSyscall(op, json);
@@ -103,12 +90,12 @@ async function asyncSyscall(host: Host, op: string, args: any, json: string): Pr
     case "1.0/get": {
       transaction.readById(table, id);
       const found = await reply();
-      transaction.learn(id, documentIn(JSON.parse(found)));
+      transaction.documents.set(id, documentIn(JSON.parse(found)));
       return found;
     }
     case "1.0/queryStreamNext": {
       const found = await reply();
-      const stream = streams.get(transaction)?.get(args.queryId);
+      const stream = transaction.streams.get(args.queryId);
       if (stream) advance(transaction, stream, documentIn(JSON.parse(found).value));
       return found;
     }
@@ -137,7 +124,7 @@ async function asyncSyscall(host: Host, op: string, args: any, json: string): Pr
       return reply();
     case "1.0/queryPage":
     case "1.0/count":
-      if (!transaction.free) throw new Error(`nothing here uses ${op}, and nothing checks it`);
+      if (!transaction.isFree) throw new Error(`nothing here uses ${op}, and nothing checks it`);
       return reply();
     default:
       return reply();
@@ -156,7 +143,7 @@ function advance(transaction: Transaction, stream: Stream, row: Document | null)
     return;
   }
   stream.left -= 1;
-  transaction.learn(row._id as string, row);
+  transaction.documents.set(row._id as string, row);
   const here = beginningWith(keyOf(row, transaction.fieldsOf(table, index)));
   const { low, high } = interval;
   transaction.read(table, index, isAscending ? { low, high: here.high } : { low: here.low, high });
@@ -164,7 +151,7 @@ function advance(transaction: Transaction, stream: Stream, row: Document | null)
 
 /** A document as the transaction sees it, which mostly has read it before. */
 async function present(host: Host, transaction: Transaction, table: string, id: string) {
-  const known = transaction.recall(id);
+  const known = transaction.documents.get(id);
   if (known !== undefined) return known;
   return documentIn(JSON.parse(await host.asyncSyscall("1.0/get", JSON.stringify({ table, id }))));
 }

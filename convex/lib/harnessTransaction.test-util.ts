@@ -23,6 +23,16 @@ export interface Overlap {
   key: Key;
 }
 
+/** A query that is being read, row by row. */
+export interface Stream {
+  table: string;
+  index: string;
+  interval: Interval;
+  isAscending: boolean;
+  /** How many rows may still come. */
+  left: number;
+}
+
 interface Written {
   table: string;
   before: Document | null;
@@ -33,14 +43,16 @@ export class Transaction {
   /** Intervals read, which Convex limits. */
   ranges = 0;
   isOpen = true;
+  /** Documents as this transaction sees them, those that have come by. */
+  readonly documents = new Map<string, Document | null>();
+  readonly streams = new Map<number, Stream>();
   private readonly reads = new Map<string, IntervalSet>();
-  private readonly known = new Map<string, Document | null>();
   private readonly writes = new Map<string, Written>();
 
-  /** With `free`, a test's own hand: it may read what and as much as it likes. */
+  /** With `isFree`, a test's own hand: it may read what and as much as it likes. */
   constructor(
     private readonly schema: Schema,
-    readonly free: boolean,
+    readonly isFree: boolean,
   ) {}
 
   /** Note an interval that was read. */
@@ -51,7 +63,7 @@ export class Transaction {
     this.ranges -= set.size;
     set.add(interval);
     this.ranges += set.size;
-    if (this.ranges > MAX_RANGES && !this.free) {
+    if (this.ranges > MAX_RANGES && !this.isFree) {
       throw new Error(
         `Too many reads in a single function execution (limit: ${MAX_RANGES} index ranges, ` +
           "those of patch, replace and delete among them)",
@@ -64,21 +76,11 @@ export class Transaction {
     this.read(table, "by_id", beginningWith([id]));
   }
 
-  /** Note what a document is. */
-  learn(id: string, document: Document | null): void {
-    this.known.set(id, document);
-  }
-
-  /** The document with this transaction's changes; undefined if it has not come by. */
-  recall(id: string): Document | null | undefined {
-    return this.known.get(id);
-  }
-
   /** Note a write. */
   write(table: string, id: string, before: Document | null, after: Document | null): void {
     const first = this.writes.get(id) ?? { table, before };
     this.writes.set(id, { ...first, after });
-    this.known.set(id, after);
+    this.documents.set(id, after);
   }
 
   /** The fields of a table's index. */
