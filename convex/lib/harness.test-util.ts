@@ -1,13 +1,22 @@
 /// <reference types="vite/client" />
-/** The one place where tests make a deployment: the functions under convex-test, with its limits. */
+/**
+ * The one place where tests make and call a deployment: the functions under convex-test, with its
+ * limits, and with what it does not check (harnessHost, harnessTransaction, harnessValues).
+ */
 
 import { makeFunctionReference } from "convex/server";
 import { ConvexError } from "convex/values";
-import { convexTest } from "convex-test";
 import { vi } from "vitest";
 import schema from "../schema.js";
+import { deployed, Discarded, type Modules, observer } from "./harnessDeployment.test-util.js";
+import { current } from "./harnessHost.test-util.js";
+import type { Overlap, Schema, Transaction } from "./harnessTransaction.test-util.js";
 
-const modules = import.meta.glob(["../**/*.ts", "../_generated/*.js", "!../**/*.*.ts"]);
+const modules = import.meta.glob<Record<string, unknown>>([
+  "../**/*.ts",
+  "../_generated/*.js",
+  "!../**/*.*.ts",
+]);
 
 /** Who asks: the service, one resource, or nobody. */
 export type Caller = "service" | { resourceId: string } | null;
@@ -16,10 +25,18 @@ type Args = Record<string, unknown>;
 
 /** A deployment with an empty store. */
 export function deploy() {
-  return convexTest({ schema, modules, transactionLimits: true });
+  return deployWith(schema, {});
 }
 
 export type Deployment = ReturnType<typeof deploy>;
+
+/** A deployment with another schema, and more modules, by their paths. */
+export function deployWith<S extends Schema>(schema: S, more: Record<string, object>) {
+  const added: Modules = Object.fromEntries(
+    Object.entries(more).map(([path, module]) => [`../${path}.ts`, async () => ({ ...module })]),
+  );
+  return deployed(schema, { ...modules, ...added });
+}
 
 /** The deployment as a caller with that token reaches it. */
 function as(deployment: Deployment, caller: Caller) {
@@ -30,14 +47,17 @@ function as(deployment: Deployment, caller: Caller) {
   return deployment.withIdentity({ subject: caller.resourceId, role: "resource" });
 }
 
-/** Call a function by its path. */
-export function call(
+/** Call a function by its path, as clients do. */
+export async function call(
   deployment: Deployment,
   kind: Kind,
   path: string,
   args: Args = {},
   caller: Caller = "service",
 ): Promise<any> {
+  if (!(await deployment.isPublic(path))) {
+    throw new Error(`Could not find public function for '${path}'`);
+  }
   const asked = as(deployment, caller);
   return kind === "query"
     ? asked.query(makeFunctionReference<"query">(path), args)
@@ -55,14 +75,46 @@ export async function measured(deployment: Deployment, path: string, args: Args)
   const reference = makeFunctionReference<"query">(path);
   return as(deployment, "service").query(async (ctx) => {
     const reply: any = await ctx.runQuery(reference, args);
-    const { documentsRead, bytesRead, databaseQueries } = await ctx.meta.getTransactionMetrics();
+    const { documentsRead, bytesRead } = await ctx.meta.getTransactionMetrics();
     return {
       reply,
       documents: documentsRead.used,
       bytes: bytesRead.used,
-      ranges: databaseQueries.used,
+      ranges: current.getStore()!.ranges,
     };
   });
+}
+
+/**
+ * What one call has read that another writes, both begun on the same state; neither leaves a trace.
+ *
+ * If the other commits first, Convex runs a mutation that has read such a key again from its start,
+ * and a subscription to such a query.
+ */
+export async function overlaps(
+  reading: () => Promise<unknown>,
+  writing: () => Promise<unknown>,
+): Promise<Overlap[]> {
+  return (await discarded(reading)).overlaps(await discarded(writing));
+}
+
+/** Run a call as Convex does if another lands meanwhile: in vain at first, and again after it. */
+export async function raced<T>(
+  call: () => Promise<T>,
+  landing: () => Promise<unknown>,
+): Promise<T> {
+  await discarded(call);
+  await landing();
+  return call();
+}
+
+/** Run a call and throw its effects away; what it has read and would have written. */
+async function discarded(call: () => Promise<unknown>): Promise<Transaction> {
+  const watching = { discard: true, transaction: undefined as Transaction | undefined };
+  await observer.run(watching, call).catch((error: unknown) => {
+    if (!(error instanceof Discarded)) throw error;
+  });
+  return watching.transaction!;
 }
 
 /** The code of an error that a function threw; what validators refuse is INVALID_ARGUMENT. */
