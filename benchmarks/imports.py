@@ -21,7 +21,7 @@ from _common import Floor, remove, report, timed
 
 from mastra_convex.cli.main import main as command_line
 
-ROUNDS = 5
+ROUNDS = 15
 BATCH = 500
 TABLES = ("threads", "messages", "evals", "workflowRuns", "counters")
 _NAME = "tau-bench-airline-gpt-4o.json"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mastra_convex.importers.openai_chat import Conversation, ConversationMapping
 
 # Conversations that are being saved at a time: enough to share transactions, few enough to hold.
-_IN_FLIGHT = 128
+_IN_FLIGHT = 32
 _BYTES_IN_FLIGHT = 4 * 1024 * 1024
 # What one transaction takes.
 _BATCH = 1000
