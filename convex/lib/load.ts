@@ -31,10 +31,10 @@ export class Load {
   noteRange(): void {
     this.ranges += 1;
     if (this.ranges > RANGES) {
-      throw limitExceeded(
-        `more than ${RANGES} look-ups in one call; split it into smaller calls`,
-        { limit: RANGES, given: this.ranges },
-      );
+      throw limitExceeded(`more than ${RANGES} look-ups in one call; split it into smaller calls`, {
+        limit: RANGES,
+        given: this.ranges,
+      });
     }
   }
 
