@@ -170,6 +170,18 @@ describe("copying", () => {
   });
 });
 
+test("chosen messages that go meanwhile do not hide those behind them", async () => {
+  const deployment = await threadOfMany();
+  const messageIds = Array.from({ length: 510 }, (_, i) => `m0-${i}`);
+  const args = { id: "t", thread: { id: "copy" }, messageIds, limit: 506 };
+  await mutation(deployment, "threads:clone", args);
+  // The newest first: 500 are copied, and of the ten that follow, the next six go.
+  await mutation(deployment, "messages:remove", { ids: messageIds.slice(4, 10) });
+  await settle(deployment);
+  const list = { threadId: "copy", order: "asc", limit: 1, withTotal: true };
+  expect(await query(deployment, "messages:list", list)).toMatchObject({ total: 504 });
+});
+
 test("a table of many is cleared in steps; what is saved meanwhile stays", async () => {
   const deployment = await threadOfMany();
   await mutation(deployment, "system:clear", { table: "messages" });

@@ -11,6 +11,7 @@ import {
   refusal,
   settle,
 } from "./lib/harness.test-util.js";
+import { counted, Load, MUTATION_BYTES } from "./lib/load.js";
 
 const MIB = 1024 * 1024;
 // What a list reads besides its page: the thread, a counter, the row that says there is more, and
@@ -42,6 +43,12 @@ async function longThread(deployment: Deployment, count: number) {
     await ctx.db.patch(thread._id, { messageCount: count, lastSeq: count });
     await ctx.db.insert("totals", { table: "messages", shard: 0, documents: count, bytes: 0 });
   });
+}
+
+async function deployOne(): Promise<Deployment> {
+  const deployment = deploy();
+  await mutation(deployment, "threads:save", { thread: { id: "t", resourceId: "alice" } });
+  return deployment;
 }
 
 /** All records of a list by the client's loop, and the most that one call read. */
@@ -108,12 +115,44 @@ test("a thread of 20,000 messages is copied in steps", { timeout: 120_000 }, asy
   expect(made).toMatchObject({ id: "copy", resourceId: "alice", title: "Copy" });
   expect(await settle(deployment)).toBe(40);
   expect(await query(deployment, "threads:get", { id: "copy" })).toEqual(made);
-  const { ids } = await all(deployment, "messages:list", {
-    threadId: "copy",
-    order: "desc",
-    limit: 500,
-  });
-  expect(new Set(ids).size).toBe(LONG);
+  const stored = (threadId: string) =>
+    deployment.run((ctx) =>
+      ctx.db
+        .query("messages")
+        .withIndex("by_thread_created", (q) => q.eq("threadId", threadId))
+        .collect(),
+    );
+  const copies = await stored("copy");
+  const said = (messages: typeof copies) =>
+    messages.map(({ role, content, createdAt, seq }) => [role, content, createdAt, seq]);
+  expect(said(copies)).toEqual(said(await stored("long")));
+  expect(new Set(copies.map(({ id }) => id)).size).toBe(LONG);
+  const first = { threadId: "copy", order: "desc", limit: 40, withTotal: true };
+  const { page, total } = await query(deployment, "messages:list", first);
+  expect([total, page.map(({ seq }: any) => seq)]).toEqual([
+    LONG,
+    Array.from({ length: 40 }, (_, i) => LONG - i),
+  ]);
+});
+
+test("more than 4,000 look-ups in one call are refused, before Convex stops it", async () => {
+  const deployment = await deployOne();
+  const look = (times: number) =>
+    deployment.mutation(async (ctx) => {
+      const db = counted(ctx.db, new Load(MUTATION_BYTES));
+      const thread = await db.query("threads").withIndex("by_key").first();
+      for (let i = 0; i < times / 4; i += 1) {
+        await db.get(thread!._id);
+        await db.patch(thread!._id, { title: "new" });
+        const { _id, _creationTime, ...fields } = thread!;
+        await db.replace(thread!._id, fields);
+        await db.query("threads").withIndex("by_key").first();
+      }
+      await db.delete(thread!._id);
+    });
+  expect(await refusal(look(4000))).toBe("LIMIT_EXCEEDED");
+  expect((await dump(deployment)).threads).toHaveLength(1);
+  expect(await refusal(look(3996))).toBe("no error");
 });
 
 test("a resource with 5,000 threads is listed and counted", { timeout: 60_000 }, async () => {
@@ -161,14 +200,8 @@ describe("large messages", () => {
     content: JSON.stringify("x".repeat(bytes - 2)),
   });
 
-  async function withThread() {
-    const deployment = deploy();
-    await mutation(deployment, "threads:save", { thread: { id: "t", resourceId: "alice" } });
-    return deployment;
-  }
-
   test("40 of 0.9 MiB are read, in pages that fit", { timeout: 60_000 }, async () => {
-    const deployment = await withThread();
+    const deployment = await deployOne();
     const messages = Array.from({ length: 40 }, (_, i) => message(`m${i}`, 0.9 * MIB));
     for (let i = 0; i < 40; i += 5) {
       await mutation(deployment, "messages:save", { messages: messages.slice(i, i + 5) });
@@ -194,7 +227,7 @@ describe("large messages", () => {
   });
 
   test("one of 5 MiB is saved, read, changed and deleted", { timeout: 60_000 }, async () => {
-    const deployment = await withThread();
+    const deployment = await deployOne();
     const large = message("large", 5 * MIB);
     await mutation(deployment, "messages:save", { messages: [large] });
     const read = async () => (await query(deployment, "messages:listById", { ids: ["large"] }))[0];
@@ -219,7 +252,7 @@ describe("large messages", () => {
   });
 
   test("what is too large is refused, and nothing is written", async () => {
-    const deployment = await withThread();
+    const deployment = await deployOne();
     const before = await dump(deployment);
     const save = (...messages: unknown[]) =>
       refusal(mutation(deployment, "messages:save", { messages }));
