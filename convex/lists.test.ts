@@ -3,7 +3,7 @@
 import { getConvexSize } from "convex/values";
 import { expect, test } from "vitest";
 import registered from "./functions.json";
-import { deploy, type Deployment, measured } from "./lib/harness.test-util.js";
+import { deploy, type Deployment, measured, mutation } from "./lib/harness.test-util.js";
 
 const MANY = 250;
 const LIMIT = 40;
@@ -133,6 +133,27 @@ test.each(["threads", "messages"])("%s:listArrived", async (table) => {
   const deployment = await filled("threads", "messages");
   await lean(deployment, `${table}:listArrived`, { limit: LIMIT });
   await lean(deployment, `${table}:listArrived`, { limit: LIMIT, after: 0 });
+});
+
+test("messages:listArrived, past many that nobody may see", async () => {
+  const deployment = await filled("threads", "messages");
+  await deployment.run(async (ctx) => {
+    for (let i = 0; i < 5000; i += 1) {
+      const ids = { id: `copy${i}`, threadId: "in the making" };
+      await ctx.db.insert("messages", { ...ids, role: "user", content: "1", createdAt: i, seq: i });
+    }
+  });
+  const last = [{ id: "last", threadId: "t0", role: "user", content: "1" }];
+  await mutation(deployment, "messages:save", { messages: last });
+  const ids = [];
+  for (let [after, done] = [0, false]; !done;) {
+    const args = { after, limit: 500 };
+    const { reply, documents } = await measured(deployment, "messages:listArrived", args);
+    expect(documents).toBeLessThan(4500);
+    ids.push(...reply.page.map((each: any) => each.id));
+    [after, done] = [reply.position, reply.isDone];
+  }
+  expect(ids).toEqual([...Array.from({ length: 2 * MANY }, (_, i) => `m${i}`), "last"]);
 });
 
 test("messages:listById", async () => {
