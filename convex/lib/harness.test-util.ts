@@ -96,6 +96,22 @@ export async function measured(
     : asked.mutation((ctx) => measure(ctx, ctx.runMutation));
 }
 
+/** All records of a list by the client's loop, and the most that one call read for its page. */
+export async function walked(deployment: Deployment, path: string, args: Args) {
+  const ids: string[] = [];
+  const most = { calls: 0, beside: 0, bytes: 0 };
+  let cursor: string | null = null;
+  do {
+    const found = await measured(deployment, path, { ...args, ...(cursor && { cursor }) });
+    ids.push(...found.reply.page.map((each: { id: string }) => each.id));
+    most.calls += 1;
+    most.beside = Math.max(most.beside, found.documents - found.reply.page.length);
+    most.bytes = Math.max(most.bytes, found.bytes);
+    cursor = found.reply.cursor;
+  } while (cursor !== null);
+  return { ids, most };
+}
+
 /**
  * What one call has read that another writes, both begun on the same state; neither leaves a trace.
  *
