@@ -256,15 +256,25 @@ def encode_modification(change: Modification) -> str:
     """The text of one change of a transition."""
     if isinstance(change, QueryRemoved):
         return f'{{"type":"QueryRemoved","queryId":{change.query_id}}}'
+    return with_query_id(encode_outcome(change), change.query_id)
+
+
+def encode_outcome(change: QueryUpdated | QueryFailed) -> str:
+    """The text of such a change but for its end, the id: the same for all who watch the query."""
     if isinstance(change, QueryUpdated):
         kind, outcome = "QueryUpdated", f'"value":{_text_of(change.value)}'
     else:
         kind = "QueryFailed"
         outcome = f'"errorMessage":{to_json(change.message)}{_data(change.error_data)}'
     return (
-        f'{{"type":"{kind}","queryId":{change.query_id},{outcome}'
-        f',"logLines":{to_json(list(change.log_lines))},"journal":{to_json(change.journal)}}}'
+        f'{{"type":"{kind}",{outcome},"logLines":{to_json(list(change.log_lines))}'
+        f',"journal":{to_json(change.journal)}'
     )
+
+
+def with_query_id(outcome: str, query_id: int) -> str:
+    """The whole text that `encode_outcome` has begun."""
+    return f'{outcome},"queryId":{query_id}}}'
 
 
 def _text_of(value: Any) -> str:
