@@ -181,7 +181,7 @@ class ServerSession:
         news = [JsonText(encode_modification(change)) for change in self._news.values()]
         self._news = {}
         start, self._told = self._told, Version(self._query_set, self._identity, ts)
-        text = encode_server_message(Transition(start, self._told, [*news, *told], ts))
+        text = encode_server_message(Transition(start, self._told, [*news, *told]))
         self._transitions += 1
         if not self._chunks or len(text) <= CHUNK:
             return [Send(text)]
