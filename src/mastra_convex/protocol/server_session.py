@@ -86,7 +86,7 @@ class Identify:
     """Find out who this is; then call `identified`, or `refuse`."""
 
     token_type: Literal["None", "User", "Admin"]
-    value: str = field(repr=False)
+    value: str = field(default="", repr=False)
     acting_as: dict[str, Any] | None = None
 
 

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mastra_convex.backends.base import ServedBackend
 from mastra_convex.server.auth import Keyring
@@ -24,7 +23,7 @@ def create_app(
     version: str,
     origins: Iterable[str] = (),
     hosts: Iterable[str] = (),
-) -> Starlette:
+) -> ASGIApp:
     """The application. It closes the backend when it ends.
 
     `origins` are those of pages that may ask besides its own, `hosts` the names by which the server
@@ -43,12 +42,10 @@ def create_app(
                 await sweeping
             await backend.close()
 
-    return Starlette(
-        routes=[
-            *Calls(backend, keyring, version).routes(),
-            WebSocketRoute("/api/sync", sync),
-            WebSocketRoute("/api/{version}/sync", sync),
-        ],
-        middleware=[Middleware(Guard, origins, hosts)],
-        lifespan=lifespan,
-    )
+    http = Starlette(routes=Calls(backend, keyring, version).routes(), lifespan=lifespan)
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        # A socket stays for long: it is spared the layers that a request passes through.
+        await (sync if scope["type"] == "websocket" else http)(scope, receive, send)
+
+    return Guard(dispatch, origins, hosts)

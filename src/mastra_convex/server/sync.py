@@ -7,7 +7,6 @@ import hashlib
 import logging
 import re
 import time
-from collections import deque
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +46,7 @@ _MAX_RUNNING = 128
 _MAX_BYTES = 16 * 1024 * 1024
 # The first npm client that puts transitions together from pieces.
 _CHUNKS_SINCE = (1, 28)
+_PATH = re.compile(r"/api/(?:(?P<version>[^/]+)/)?sync\Z")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:[-+][0-9A-Za-z.+-]*)?\Z", re.ASCII)
 _CLIENT = re.compile(r"([a-z-]+?)-(\d+\.\d+\.\d+.*)\Z", re.ASCII)
 
@@ -93,14 +93,13 @@ class _Socket:
         self._identity: Identity = ANONYMOUS
         self._sent_at = time.monotonic()
         # Texts that cannot be made again; transitions are made when there is room for one.
-        self._outbox: deque[str] = deque()
+        self._outbox: list[str] = []
         self._close: Close | None = None
         self._sender: asyncio.Task[None] | None = None
         # Mutations in the order in which they came, and the size of what they were given.
-        self._running: deque[tuple[int, asyncio.Future[Committed], int]] = deque()
+        self._running: list[tuple[int, asyncio.Future[Committed], int]] = []
         self._bytes = 0
-        self._room = asyncio.Event()
-        self._room.set()
+        self._room: asyncio.Future[None] | None = None
 
     async def serve(self) -> None:
         """Serve until either side ends it; mutations that were accepted are finished."""
@@ -110,7 +109,9 @@ class _Socket:
         await self._send({"type": "websocket.accept"})
         try:
             while True:
-                await self._room.wait()
+                if self._is_full():
+                    self._room = asyncio.get_running_loop().create_future()
+                    await self._room
                 message = await self._receive()
                 if message["type"] == "websocket.disconnect":
                     break
@@ -194,7 +195,7 @@ class _Socket:
         """Tell of what is done, in the order in which it came."""
         assert self._live is not None
         while self._running and self._running[0][1].done():
-            request_id, future, size = self._running.popleft()
+            request_id, future, size = self._running.pop(0)
             self._bytes -= size
             if self._close is None:
                 self._answer(request_id, future)
@@ -226,12 +227,16 @@ class _Socket:
         self._measure()
         self._wake()
 
-    def _measure(self) -> None:
+    def _is_full(self) -> bool:
         full = self._bytes > _MAX_BYTES or len(self._running) >= _MAX_RUNNING
-        if full and self._close is None:
-            self._room.clear()
-        else:
-            self._room.set()
+        return full and self._close is None
+
+    def _measure(self) -> None:
+        """Go on reading if there is room."""
+        if self._room is not None and not self._is_full():
+            if not self._room.done():
+                self._room.set_result(None)
+            self._room = None
 
     def _wake(self) -> None:
         if self._sender is None:
@@ -243,7 +248,7 @@ class _Socket:
         try:
             while True:
                 if self._outbox:
-                    text = self._outbox.popleft()
+                    text = self._outbox.pop(0)
                     self._bytes -= len(text)
                     self._measure()
                     await self._send({"type": "websocket.send", "text": text})
@@ -297,7 +302,10 @@ def _log_unknown(error: Exception) -> None:
 
 def _understands_chunks(scope: Scope) -> bool:
     """By the client's name and version. Raises `RefusedRequestError` for what is no version."""
-    path_version = scope.get("path_params", {}).get("version")
+    path = _PATH.match(scope["path"])
+    if path is None:
+        raise RefusedRequestError(404, "NotFound", "the WebSocket is at /api/sync")
+    path_version = path["version"]
     header = dict(scope["headers"]).get(b"convex-client", b"").decode("latin-1")
     named = _CLIENT.match(header)
     name, text = (named[1], named[2]) if named else ("npm", path_version)

@@ -20,6 +20,10 @@ class FragmentingProtocol(WebSocketsSansIOProtocol):
         text = message.get("text") if message["type"] == "websocket.send" else None
         if text is None or len(text) * 4 <= FRAGMENT_BYTES:
             await super().send(message)
+            if message["type"] == "websocket.accept":
+                # Nobody looks at the handshake again, and it would stay as long as the socket.
+                del self.request, self.response
+                self.scope["headers"] = []
             return
         content = text.encode()
         for start in range(0, len(content), FRAGMENT_BYTES):
