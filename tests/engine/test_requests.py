@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from mastra_convex.engine import commit, requests
+from mastra_convex.engine import requests
 from mastra_convex.engine.commit import Job
 from mastra_convex.engine.context import SERVICE
 from mastra_convex.engine.engine import Engine
@@ -32,6 +33,11 @@ def answered(engine: Engine, *asked: tuple[int, list[list[Any]]]) -> list[Job]:
     settled = Settled()
     engine.enqueue([request(engine, settled, number, *steps) for number, steps in asked])
     return settled.until(len(asked))
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, nanoseconds: int) -> None:
+    clock = SimpleNamespace(time_ns=lambda: nanoseconds)
+    monkeypatch.setattr("mastra_convex.engine.commit.time", clock)
 
 
 def insert(title: str) -> list[list[Any]]:
@@ -101,9 +107,9 @@ def test_a_request_that_wrote_nothing_has_the_moment_that_it_saw() -> None:
 def test_timestamps_grow_though_the_clock_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
+    seen: list[int] = []
     for clock in (5_000, 4_000, 4_000):
-        monkeypatch.setattr(commit.time, "time_ns", lambda clock=clock: clock)
+        set_clock(monkeypatch, clock)
         with opened(tmp_path / "a.db") as engine:
             [job] = answered(engine, (len(seen), insert("a")))
             seen.append(job.ts)
@@ -126,7 +132,7 @@ def test_old_answers_are_forgotten_step_by_step(
     monkeypatch.setattr(requests, "_TRIM_EVERY", 1)
     monkeypatch.setattr(requests, "_TRIM_AT_MOST", 2)
     now = time.time_ns()
-    monkeypatch.setattr(commit.time, "time_ns", lambda: now)
+    set_clock(monkeypatch, now)
     with opened(tmp_path / "a.db") as engine:
 
         def known() -> list[int]:
@@ -135,10 +141,10 @@ def test_old_answers_are_forgotten_step_by_step(
                 return [row[0] for row in rows]
 
         answered(engine, *((number, insert("a")) for number in range(3)))
-        now += requests.KEEP_NANOSECONDS
+        set_clock(monkeypatch, now + requests.KEEP_NANOSECONDS)
         answered(engine, (3, insert("a")))
         assert known() == [0, 1, 2, 3]
-        now += 1000
+        set_clock(monkeypatch, now + requests.KEEP_NANOSECONDS + 1000)
         answered(engine, (4, insert("a")))
         assert len(known()) == 3
         answered(engine, (5, insert("a")))

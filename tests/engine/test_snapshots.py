@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,7 +51,8 @@ def test_what_was_never_held_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_moment_is_held_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(snapshots.time, "monotonic", lambda: now)
+    clock = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr("mastra_convex.engine.snapshots.time", clock)
     with opened(tmp_path / "a.db") as engine:
         add(engine, book("a"))
         ts = engine.hold_snapshot()
