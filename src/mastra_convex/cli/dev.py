@@ -87,7 +87,7 @@ def command(
     from mastra_convex.backends.served import EmbeddedServedBackend
 
     keyring, source = open_keyring(Path(database), Path(env_file))
-    keys = keyring.keys()
+    keys = keyring.accepted()
     with listen(host, port) as listening:
         folder = prefix.strip("/")
         backend = EmbeddedServedBackend(

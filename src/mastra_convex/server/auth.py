@@ -52,7 +52,7 @@ class Keyring:
         self._keys = load()
         self._tokens: dict[bytes, Identity] = {}
 
-    def keys(self) -> list[Key]:
+    def accepted(self) -> list[Key]:
         """The keys of this moment."""
         if self._path is not None and time.monotonic() - self._looked >= _LOOK_SECONDS:
             self._looked = time.monotonic()
@@ -64,7 +64,7 @@ class Keyring:
 
     def verify(self, token: str) -> Identity:
         """Whose token it is. Raises `UnauthenticatedError`."""
-        keys = self.keys()
+        keys = self.accepted()
         # Clients send one token many times, and checking a signature takes longer than most calls.
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         identity = self._tokens.get(digest)
@@ -82,7 +82,7 @@ class Keyring:
     def verify_admin(self, admin_key: str, acting_as: Mapping[str, Any] | None) -> Identity:
         """The operator, or whom the operator acts as. Raises `UnauthenticatedError`."""
         found = None
-        for key in self.keys():
+        for key in self.accepted():
             if hmac.compare_digest(key.admin_key().encode(), admin_key.encode("utf-8", "replace")):
                 found = key
         if found is None:
@@ -93,7 +93,7 @@ class Keyring:
 
     def require(self, identity: Identity) -> None:
         """Raise `UnauthenticatedError` if it was somebody's, and is so no longer."""
-        if identity.kid is not None and all(key.kid != identity.kid for key in self.keys()):
+        if identity.kid is not None and all(key.kid != identity.kid for key in self.accepted()):
             raise UnauthenticatedError("the token was signed with a key that is not known here")
         if time.time() > identity.expires_at + LEEWAY:
             raise UnauthenticatedError("the token has expired; mint a new one")
