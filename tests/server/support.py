@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.testclient import TestClient
 
 from mastra_convex.backends.served import EmbeddedServedBackend
 from mastra_convex.protocol.codec import decode_ts
@@ -65,10 +65,20 @@ class Served:
             yield peer
 
 
+class TextSocket(Protocol):
+    """All that a peer needs of a socket."""
+
+    def send_text(self, data: str) -> None:
+        """Send a text."""
+
+    def receive_text(self) -> str:
+        """The next text."""
+
+
 class Peer:
     """One client of the socket: it counts versions as clients must, and fails if they jump."""
 
-    def __init__(self, socket: WebSocketTestSession) -> None:
+    def __init__(self, socket: TextSocket) -> None:
         self.socket = socket
         self.identity = 0
         self.query_set = 0

@@ -278,9 +278,9 @@ def test_nonsense_is_fatal_and_harms_nobody_else(text: str) -> None:
 
 
 def test_bytes_end_the_socket() -> None:
-    with served() as server, server.socket() as peer:
-        peer.socket.send_bytes(b"{}")
-        closed(peer, 1003)
+    with served() as server, server.client.websocket_connect(f"{SOCKETS}/api/sync") as socket:
+        socket.send_bytes(b"{}")
+        closed(Peer(socket), 1003)
 
 
 def test_a_quiet_client_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
