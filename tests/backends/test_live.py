@@ -274,7 +274,7 @@ class AgainstTheSource(RuleBasedStateMachine):
         which %= len(self.lives)
         self.lives.pop(which).close()
         for kept in (self.callers, self.known, self.asked, self.seen):
-            kept.pop(which)  # type: ignore[attr-defined]
+            kept.pop(which)
 
     @rule(path=paths, value=st.integers(0, 2))
     def write(self, path: str, value: int) -> None:
