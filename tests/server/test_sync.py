@@ -249,6 +249,13 @@ def test_functions_that_are_not_there() -> None:
         assert peer.values[4] is None
 
 
+def test_arguments_that_json_has_not_are_refused_by_the_function() -> None:
+    with served() as server, server.socket() as peer:
+        for number, value in enumerate(({"$bytes": "AA=="}, {"$integer": "AQAAAAAAAAA="})):
+            peer.watch(number, "threads:get", {"id": value})
+            assert peer.until_value(number, bool)["errorData"]["code"] == "INVALID_ARGUMENT"
+
+
 def test_a_client_that_has_seen_another_future_is_sent_away() -> None:
     future = encode_ts(time.time_ns() + 10**15)
     with served() as server, server.socket(maxObservedTimestamp=future) as peer:
