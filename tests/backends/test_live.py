@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mastra_convex.backends.base import NOBODY, Call, Caller, Rendered
 from mastra_convex.backends.live import Hub, HubSet
+from mastra_convex.values.encoding import Int64
 
 SERVICE = Caller(service=True)
 
@@ -221,6 +223,14 @@ def test_an_outcome_that_is_not_there_yet_is_waited_for() -> None:
     assert live.take() is not None
 
 
+def test_arguments_of_every_kind_are_told_apart() -> None:
+    source, hub = opened()
+    live, _ = logged_in(hub)
+    kinds: list[Any] = [1, "1", b"1", Int64(1), math.nan, {"a": 1}, [1], None, True]
+    live.add({number: ("a", {"x": value}) for number, value in enumerate(kinds)})
+    assert len(source.watched) == len(kinds)
+
+
 class AgainstTheSource(RuleBasedStateMachine):
     """Clients that come, ask, go and dawdle: each always ends at what is in the source."""
 
@@ -274,7 +284,7 @@ class AgainstTheSource(RuleBasedStateMachine):
         which %= len(self.lives)
         self.lives.pop(which).close()
         for kept in (self.callers, self.known, self.asked, self.seen):
-            kept.pop(which)  # type: ignore[attr-defined]
+            kept.pop(which)
 
     @rule(path=paths, value=st.integers(0, 2))
     def write(self, path: str, value: int) -> None:

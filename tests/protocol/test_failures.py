@@ -10,7 +10,7 @@ from mastra_convex.errors import (
     StorageClosedError,
 )
 from mastra_convex.protocol import failures
-from mastra_convex.protocol.failures import Failure, failure_of, is_outage, result_text
+from mastra_convex.protocol.failures import Failure, bounded, failure_of, is_outage
 from mastra_convex.protocol.messages import NO_DATA
 
 
@@ -54,7 +54,8 @@ def test_what_is_an_outage() -> None:
 
 def test_results_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "MAX_VALUE_BYTES", 20)
-    assert result_text("x" * 18).text == '"' + "x" * 18 + '"'
-    for value in ("x" * 19, "\u00fc" * 10):
+    for fits in ("x" * 20, "\u00fc" * 10):
+        assert bounded(fits) == fits
+    for value in ("x" * 21, "\u00fc" * 11):
         with pytest.raises(LimitExceededError, match="20 can be sent"):
-            result_text(value)
+            bounded(value)

@@ -244,9 +244,11 @@ def test_too_many_mutations_end_the_connection(monkeypatch: pytest.MonkeyPatch) 
     assert tell(session, mutation(3)) == [Close(1013, "TooManyConcurrentMutations")]
 
 
-def test_a_result_that_is_too_large_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_that_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "MAX_VALUE_BYTES", 8)
     assert "LIMIT_EXCEEDED" in outcome_text("x" * 9, None)
+    # A mutation's has happened.
+    assert "x" * 9 in plain().mutation_done(0, "x" * 9, 1)
     assert "is of type set" in outcome_text({1}, None)
 
 

@@ -139,7 +139,7 @@ class Peer:
         """The next message; transitions are checked and applied."""
         message: dict[str, Any] = json.loads(self.socket.receive_text())
         if message["type"] == "Transition":
-            self._apply(message)
+            self.apply(message)
         return message
 
     def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -168,7 +168,8 @@ class Peer:
             assert decode_ts(covering["endVersion"]["ts"]) >= decode_ts(response["ts"])
         return response
 
-    def _apply(self, message: dict[str, Any]) -> None:
+    def apply(self, message: dict[str, Any]) -> None:
+        """Check a transition, and take its values."""
         assert message["startVersion"] == self.version, "a transition does not begin where one was"
         before, self.version = self.version, message["endVersion"]
         assert decode_ts(self.version["ts"]) >= decode_ts(before["ts"])

@@ -20,7 +20,7 @@ from mastra_convex.server.auth import (
     RefusedHeaderError,
     identify_header,
 )
-from mastra_convex.tokens import ISSUER, Key
+from mastra_convex.tokens import ISSUER, LEEWAY, Key
 
 FIRST, SECOND = Key.generate(), Key.generate()
 
@@ -41,7 +41,7 @@ def test_a_token_is_checked_once_and_its_time_always(monkeypatch: pytest.MonkeyP
     keyring, token = ring(FIRST), FIRST.service_token(60)
     identity = keyring.verify(token)
     assert keyring.verify(token) is identity
-    later = SimpleNamespace(time=lambda: identity.expires_at + auth.LEEWAY + 1, monotonic=lambda: 0)
+    later = SimpleNamespace(time=lambda: identity.expires_at + LEEWAY + 1, monotonic=lambda: 0)
     monkeypatch.setattr(auth, "time", later)
     with pytest.raises(UnauthenticatedError, match="expired"):
         keyring.verify(token)

@@ -58,7 +58,7 @@ def test_mutations_are_done_and_answered_in_their_order() -> None:
         numbers = [peer.mutate("messages:save", message(f"m{n}", "t")) for n in range(30)]
         numbers.insert(10, peer.mutate("messages:save", {"messages": 5}))
         numbers.append(peer.mutate("messages:save", message("last", "t")))
-        answered = []
+        answered: list[tuple[int, bool]] = []
         while len(answered) < 32:
             told = peer.until_type("MutationResponse")
             answered.append((told["requestId"], told["success"]))
@@ -89,7 +89,7 @@ def test_a_failure_is_followed_by_a_transition_too() -> None:
 
 
 def test_a_mutation_that_is_sent_again_is_answered_again(tmp_path: Path) -> None:
-    first = {}
+    first: dict[str, Any] = {}
     for attempt in range(3):
         # Another connection, another server: the session is the same.
         with served(tmp_path / "a.db") as server, server.socket() as peer:
@@ -247,6 +247,13 @@ def test_functions_that_are_not_there() -> None:
             assert told in text
         assert all("errorData" not in peer.values[number] for number in range(4))
         assert peer.values[4] is None
+
+
+def test_arguments_that_json_has_not_are_refused_by_the_function() -> None:
+    with served() as server, server.socket() as peer:
+        for number, value in enumerate(({"$bytes": "AA=="}, {"$integer": "AQAAAAAAAAA="})):
+            peer.watch(number, "threads:get", {"id": value})
+            assert peer.until_value(number, bool)["errorData"]["code"] == "INVALID_ARGUMENT"
 
 
 def test_a_client_that_has_seen_another_future_is_sent_away() -> None:

@@ -23,7 +23,7 @@ from mastra_convex.values.encoding import (
     to_json,
 )
 
-CHECKED = settings(max_examples=300, deadline=None, derandomize=True)
+CHECKED = settings(max_examples=100, deadline=None, derandomize=True)
 
 keys = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8).filter(
     lambda key: not key.startswith("$")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from mastra_convex.backends.base import NOBODY, Call, Caller, Moment, Rendered
+from mastra_convex.values.encoding import encode
 
 
 class Report(Protocol):
@@ -100,7 +101,7 @@ class Hub:
         """The shared queries of these calls, and the turn that has them all."""
         found, new = [], []
         for call in calls:
-            key = (call[0], json.dumps(call[1], sort_keys=True), caller)
+            key = (call[0], json.dumps(encode(call[1]), sort_keys=True), caller)
             shared = self._shared.get(key)
             if shared is None:
                 self._next += 1

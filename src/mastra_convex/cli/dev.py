@@ -23,7 +23,14 @@ _LOCAL = "127.0.0.1"
     show_default=True,
     help="The database file. Made if it is missing.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=3210, show_default=True)
+@click.option(
+    "--port",
+    metavar="NUMBER",
+    type=click.IntRange(0, 65535),
+    default=3210,
+    show_default=True,
+    help="The port; 0 takes any that is free.",
+)
 @click.option(
     "--host",
     metavar="ADDRESS",

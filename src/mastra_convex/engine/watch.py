@@ -128,6 +128,11 @@ class RangeMap:
         }
 
 
+def _tagged(value: Any) -> Any:
+    """A value that JSON has not, as one that no other is written as."""
+    return {"$": repr(value)}
+
+
 class LiveQueries:
     """All subscriptions of one engine, and the thread that serves them."""
 
@@ -348,7 +353,7 @@ class LiveQueries:
     ) -> LiveQuery:
         principal = subscription.principal
         owner = None if principal is None else [principal.resource_id]
-        key = json.dumps([call, owner], sort_keys=True)
+        key = json.dumps([call, owner], sort_keys=True, default=_tagged)
         query = self._queries.get(key)
         if query is None:
             query = LiveQuery(key, call, principal)

@@ -14,7 +14,7 @@ from mastra_convex.errors import (
     StorageFileError,
 )
 from mastra_convex.protocol.messages import NO_DATA
-from mastra_convex.values.encoding import JsonText, encode, encode_text, to_json
+from mastra_convex.values.encoding import encode, to_json
 
 # Of arguments, and of results.
 MAX_VALUE_BYTES = 16 * 1024 * 1024
@@ -68,12 +68,14 @@ def _data_of(error: ConvexStorageError) -> Any:
         return {"code": error.code, "message": message, "data": {}}
 
 
-def result_text(value: Any) -> JsonText:
-    """The encoded JSON of a result. Raises `LimitExceededError` over 16 MiB."""
-    text = encode_text(value)
+def bounded(text: str) -> str:
+    """The text of a query's result. Raises `LimitExceededError` over 16 MiB.
+
+    That of a mutation is not bounded but by what it was given: it has happened.
+    """
     # A character has four bytes at the most.
     if len(text) * 4 > MAX_VALUE_BYTES:
-        size = len(text.text.encode())
+        size = len(text.encode())
         if size > MAX_VALUE_BYTES:
             raise LimitExceededError(
                 f"the result has {size} bytes and {MAX_VALUE_BYTES} can be sent; ask for fewer "

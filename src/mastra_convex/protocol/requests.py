@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from mastra_convex.protocol.codec import MalformedMessageError, decode_ts
-from mastra_convex.protocol.failures import Failure, result_text
+from mastra_convex.protocol.failures import Failure
 from mastra_convex.protocol.messages import NO_DATA
 from mastra_convex.protocol.paths import canonical_path
 from mastra_convex.protocol.server_session import arguments
-from mastra_convex.values.encoding import decode, encode_clean, parse_json, to_json
+from mastra_convex.values.encoding import (
+    decode,
+    encode_clean,
+    encode_text,
+    parse_json,
+    to_json,
+)
 
 # 16 MiB of arguments, and what stands around them.
 MAX_BODY_BYTES = 16 * 1024 * 1024 + 2000
@@ -88,7 +94,7 @@ def parse_path(text: Any) -> str:
 def render_as(name: Any) -> Render:
     """How values are written in the format of that name. Raises `RefusedRequestError`."""
     if name in {"convex_encoded_json", "convex_json"}:
-        return lambda value: result_text(value).text
+        return lambda value: encode_text(value).text
     if name in {None, "json", "convex_clean_json"}:
         return lambda value: to_json(encode_clean(value))
     raise RefusedRequestError(

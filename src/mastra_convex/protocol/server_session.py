@@ -21,7 +21,7 @@ from mastra_convex.protocol.codec import (
     parse_client_message,
     with_query_id,
 )
-from mastra_convex.protocol.failures import Failure, failure_of, result_text
+from mastra_convex.protocol.failures import Failure, bounded, failure_of
 from mastra_convex.protocol.messages import (
     Action,
     Add,
@@ -43,7 +43,7 @@ from mastra_convex.protocol.messages import (
     Version,
 )
 from mastra_convex.protocol.paths import canonical_path
-from mastra_convex.values.encoding import JsonText, decode
+from mastra_convex.values.encoding import JsonText, decode, encode_text
 
 MAX_QUERIES = 1000
 MAX_MUTATIONS = 1000
@@ -153,11 +153,10 @@ class ServerSession:
     def mutation_done(self, request_id: int, value: Any, ts: int) -> str:
         """The text that tells of a mutation's success; a transition at `ts` or later must follow.
 
-        Raises what `result_text` raises.
+        However large the value is: it has happened.
         """
-        text = encode_server_message(MutationDone(request_id, result_text(value), ts))
         self._mutations -= 1
-        return text
+        return encode_server_message(MutationDone(request_id, encode_text(value), ts))
 
     def mutation_failed(self, request_id: int, failure: Failure) -> str:
         """The text that tells of a mutation's failure; a transition must follow."""
@@ -308,7 +307,8 @@ def outcome_text(value: Any, error: Exception | None) -> str:
     """
     change: QueryUpdated | QueryFailed
     try:
-        change = QueryUpdated(0, result_text(value)) if error is None else _failed(error)
+        text = JsonText(bounded(encode_text(value).text))
+        change = QueryUpdated(0, text) if error is None else _failed(error)
     except (InvalidArgumentError, LimitExceededError) as refused:
         change = _failed(refused)
     return encode_outcome(change)

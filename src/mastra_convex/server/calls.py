@@ -14,7 +14,7 @@ from starlette.routing import Route
 from mastra_convex.backends.base import Caller, OutOfRetentionError, ServedBackend
 from mastra_convex.errors import ConvexStorageError, FunctionNotFoundError
 from mastra_convex.protocol.codec import encode_ts
-from mastra_convex.protocol.failures import failure_of, is_outage
+from mastra_convex.protocol.failures import bounded, failure_of, is_outage
 from mastra_convex.protocol.paths import path_of_url
 from mastra_convex.protocol.requests import (
     MAX_BODY_BYTES,
@@ -116,7 +116,10 @@ class Calls:
         return await self._answer(body, caller, self._run_any, path=path)
 
     async def _run_query(self, call: HttpCall, caller: Caller) -> str:
-        return await self._backend.query(call.path, call.args, caller, call.render, call.ts)
+        def render(value: Any) -> str:
+            return bounded(call.render(value))
+
+        return await self._backend.query(call.path, call.args, caller, render, call.ts)
 
     async def _run_mutation(self, call: HttpCall, caller: Caller) -> str:
         return call.render((await self._backend.mutation(call.path, call.args, caller)).value)

@@ -58,6 +58,8 @@ def serve(app: ASGIApp, listening: socket.socket, ready: Callable[[], None]) -> 
         lifespan="on",
         server_header=False,
         proxy_headers=False,
+        # Longer than clients keep theirs, so that no request meets a connection that is closing.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     _Server(config, ready).run(sockets=[listening])
