@@ -1,7 +1,8 @@
-"""Pages of Convex's clients: intervals that keep their end; scenarios/messages.json has the rest."""
+"""Pages of Convex's clients: intervals that keep their end; the scenarios have the rest."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ def test_pages_with_their_ends_are_the_list(first: set[int], size: int, changes:
             there ^= {name}
         found = [
             name
-            for cursor, end in zip(ends, ends[1:])
+            for cursor, end in pairwise(ends)
             for name in page(inside, numItems=size, cursor=cursor, endCursor=end)["page"]
         ]
     assert found == sorted(there, key=int)
