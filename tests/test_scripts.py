@@ -26,7 +26,10 @@ def load(name: str) -> ModuleType:
     return module
 
 
-def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+Completed = subprocess.CompletedProcess[str]
+
+
+def run(*command: str | Path, **environment: str) -> Completed:
     """A command's outcome, with `environment` on top of the ordinary one."""
     return subprocess.run(
         [str(word) for word in command],
@@ -87,35 +90,67 @@ def test_install_refuses_an_unknown_option() -> None:
     assert (done.returncode, done.stderr) == (2, "usage: scripts/install [--runtime]\n")
 
 
-def test_install_says_which_node_it_needs(tmp_path: Path) -> None:
-    """With an environment that is up to date, a changed lock file and an old Node.js."""
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A checkout whose environment is up to date, as far as install can tell."""
     checkout = tmp_path / "checkout"
-    for name in ("scripts/install", "pyproject.toml", "src/mastra_convex/_version.py"):
+    names = ("pyproject.toml", "scripts/install", "src/mastra_convex/_version.py")
+    for name in (*names, "package-lock.json", ".npmrc"):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, checkout / name)
-    for name in ("package-lock.json", ".npmrc"):
-        shutil.copy(ROOT / name, checkout / name)
-    key = subprocess.run(
-        'echo "$PWD $(cat pyproject.toml scripts/install src/mastra_convex/_version.py | cksum)"',
-        shell=True,
-        cwd=checkout,
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    ).stdout
-    (checkout / ".venv/bin").mkdir(parents=True)
+
+    def stamp(command: str, path: str) -> None:
+        (checkout / path).parent.mkdir(parents=True, exist_ok=True)
+        said = subprocess.check_output(command, shell=True, cwd=checkout, encoding="utf-8")
+        (checkout / path).write_text(f"{said}\n", encoding="utf-8")
+
+    stamp(f'echo "$PWD $(cat {" ".join(names)} | cksum)"', ".venv/.dev")
+    stamp('echo -n "$(cat package-lock.json .npmrc | cksum)"', "node_modules/.installed")
+    (checkout / ".venv/bin").mkdir()
     (checkout / ".venv/bin/python").symlink_to(sys.executable)
-    (checkout / ".venv/.dev").write_text(f"{key}\n", encoding="utf-8")
+    return checkout
+
+
+def install(
+    checkout: Path, *options: str, tools: Path | None = None, only: bool = False
+) -> Completed:
+    """Run a checkout's install, with tools before those of the machine, or with no others."""
+    path = os.environ["PATH"] if tools is None else str(tools)
+    if tools is not None and not only:
+        path += f":{os.environ['PATH']}"
+    return run(
+        *(str(shutil.which("bash")), checkout / "scripts/install", *options),
+        VENV="",
+        PYTHON="",
+        CHROMIUM="",
+        PATH=path,
+    )
+
+
+def test_install_says_which_node_it_needs(installed: Path, tmp_path: Path) -> None:
+    """With a changed lock file, and an old Node.js."""
+    (installed / "package-lock.json").write_text("{}", encoding="utf-8")
     tools = tmp_path / "tools"
     tools.mkdir()
     fake_python(tools / "node", "v18.0.0")
-    done = run(
-        checkout / "scripts/install", VENV="", PYTHON="", PATH=f"{tools}:{os.environ['PATH']}"
-    )
+    done = install(installed, tools=tools)
     assert done.returncode == 1
     assert "need Node.js 20.19 or newer" in done.stderr
     assert "Found: v18.0.0" in done.stderr
-    assert run(checkout / "scripts/install", "--runtime", VENV="", PYTHON="").returncode == 0
+    assert install(installed, "--runtime").returncode == 0
+
+
+def test_install_finds_a_browser_or_says_how(installed: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("dirname", "cat", "cksum", "id"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    done = install(installed, tools=tools, only=True)
+    assert done.returncode == 1
+    assert "need Chromium or Chrome" in done.stderr
+    assert "CHROMIUM=" in done.stderr
+    fake_python(tools / "google-chrome", "any")
+    assert install(installed, tools=tools, only=True).returncode == 0
 
 
 # unasync

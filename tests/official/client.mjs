@@ -60,7 +60,9 @@ function tell(reply) {
   process.stdout.write(`${JSON.stringify(reply)}\n`);
 }
 
-createInterface({ input: process.stdin }).on("line", async (line) => {
+const lines = createInterface({ input: process.stdin });
+lines.on("close", () => process.exit());
+lines.on("line", async (line) => {
   const { n, what, ...rest } = JSON.parse(line);
   try {
     tell({ n, value: (await commands[what](rest)) ?? null });

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,18 @@ class Program:
         return self.answer(self.begin(what, **more))
 
     def end(self) -> None:
-        """End the program, whatever it is doing."""
-        self.process.kill()
-        self.process.communicate()
+        """End the program, whatever it is doing; it is asked first, by the end of its input."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self._reader.join()
+        self.process.stdout.close()
 
     def _read(self) -> None:
         assert self.process.stdout is not None

@@ -33,21 +33,31 @@ class Proxy:
         """Where to find it."""
         return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
+    def cut(self) -> None:
+        """End the connections that there are."""
+        for one in self._sockets:
+            _break(one)
+
     def close(self) -> None:
         """End it, with all connections."""
         # Closing alone does not wake who is accepting.
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
-        for one in self._sockets:
-            _break(one)
+        self.cut()
         for thread in self._threads:
             thread.join()
 
     def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
+        while True:
+            try:
                 near, _ = self._listening.accept()
+            except OSError:
+                return
+            try:
                 far = socket.create_connection(("127.0.0.1", self._port))
+            except OSError:
+                _break(near)
+            else:
                 self._sockets += [near, far]
                 left = [self._random.randint(1500, 6000) if self._cuts > 0 else None]
                 self._cuts -= 1
