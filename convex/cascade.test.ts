@@ -170,6 +170,18 @@ describe("copying", () => {
   });
 });
 
+test("chosen messages that go meanwhile do not hide those behind them", async () => {
+  const deployment = await threadOfMany();
+  const messageIds = Array.from({ length: 510 }, (_, i) => `m0-${i}`);
+  const args = { id: "t", thread: { id: "copy" }, messageIds, limit: 506 };
+  await mutation(deployment, "threads:clone", args);
+  // The newest first: 500 are copied, and of the ten that follow, the next six go.
+  await mutation(deployment, "messages:remove", { ids: messageIds.slice(4, 10) });
+  await settle(deployment);
+  const list = { threadId: "copy", order: "asc", limit: 1, withTotal: true };
+  expect(await query(deployment, "messages:list", list)).toMatchObject({ total: 504 });
+});
+
 test("a table of many is cleared in steps; what is saved meanwhile stays", async () => {
   const deployment = await threadOfMany();
   await mutation(deployment, "system:clear", { table: "messages" });
@@ -182,4 +194,46 @@ test("a table of many is cleared in steps; what is saved meanwhile stays", async
   const left = await dump(deployment);
   expect(left.messages!.map((each) => each.id)).toEqual(["new"]);
   expect(left.threads![0]).toMatchObject({ messageCount: 1 });
+});
+
+/** Documents straight into the tables, as many saves would leave them. */
+function put(deployment: Deployment, documents: [table: string, document: object][]) {
+  return deployment.run(async (ctx: any) => {
+    for (const [table, document] of documents) await ctx.db.insert(table, document);
+  });
+}
+
+test("threads are cleared whatever they hold together", async () => {
+  const deployment = deploy();
+  for (let t = 0; t < 10; t += 1) {
+    const thread = { id: `t${t}`, resourceId: "alice", createdAt: 1, updatedAt: 1 };
+    const messages = Array.from({ length: 450 }, (_, i): [string, object] => {
+      const ids = { id: `m${t}-${i}`, threadId: thread.id };
+      return ["messages", { ...ids, role: "user", content: "1", createdAt: i, seq: i }];
+    });
+    await put(deployment, [["threads", { ...thread, messageCount: 450, lastSeq: 450 }]]);
+    await put(deployment, messages);
+  }
+  await mutation(deployment, "system:clear", { table: "threads" });
+  await settle(deployment);
+  expect(await dump(deployment)).toMatchObject({ threads: [], messages: [], jobs: [] });
+});
+
+test("records are cleared however many lists count each of them", async () => {
+  const deployment = deploy();
+  const documents = Array.from({ length: 460 }, (_, i): [string, object][] => {
+    const trace = { threadId: `t${i}`, runId: `r${i}`, scope: `s${i}`, name: `n${i}` };
+    const counters = Object.entries({ by_thread: "t", by_run: "r", by_scope: "s", by_name: "n" });
+    return [
+      ["traces", { ...trace, id: `x${i}`, timestamp: i, createdAt: i }],
+      ...counters.map(([index, letter]): [string, object] => [
+        "counters",
+        { table: "traces", index, first: `${letter}${i}`, second: "", count: 1 },
+      ]),
+    ];
+  });
+  await put(deployment, documents.flat());
+  await mutation(deployment, "system:clear", { table: "traces" });
+  await settle(deployment);
+  expect(await dump(deployment)).toMatchObject({ traces: [], counters: [] });
 });

@@ -1,7 +1,11 @@
 /** Cursors: the same list whatever its pages, while records come and go; none but our own. */
 
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { deploy, type Deployment, mutation, query, refusal } from "./lib/harness.test-util.js";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const list = (deployment: Deployment, args: Record<string, unknown>) =>
   query(deployment, "threads:list", { orderBy: "createdAt", order: "asc", limit: 10, ...args });
@@ -62,4 +66,46 @@ test("a cursor that is damaged, or of another list, is refused", async () => {
   ]) {
     expect(await with_(args), JSON.stringify(args)).toBe("INVALID_ARGUMENT");
   }
+});
+
+/** Threads of one `_creationTime`: so late that convex-test's steps between two are rounded away. */
+async function atOnce(count: number): Promise<Deployment> {
+  vi.useFakeTimers({ now: 8e15 });
+  const deployment = deploy();
+  await deployment.run(async (ctx) => {
+    for (let i = 0; i < count; i += 1) {
+      const times = { createdAt: 1, updatedAt: 1, messageCount: 0, lastSeq: 0 };
+      await ctx.db.insert("threads", { id: `t${i}`, resourceId: "alice", ...times });
+    }
+    const threads = await ctx.db.query("threads").collect();
+    expect(new Set(threads.map((each) => each._creationTime)).size).toBe(1);
+  });
+  return deployment;
+}
+
+test.each(["asc", "desc"])("records of one instant are listed once each, %s", async (order) => {
+  const deployment = await atOnce(60);
+  const found = [];
+  let cursor: string | null = null;
+  do {
+    const page: any = await list(deployment, { order, limit: 7, ...(cursor && { cursor }) });
+    found.push(...page.page.map((each: any) => each.id));
+    cursor = page.cursor;
+  } while (cursor !== null);
+  const ids = Array.from({ length: 60 }, (_, i) => `t${i}`);
+  expect(found).toEqual(order === "asc" ? ids : ids.reverse());
+});
+
+test("records of one instant arrive together, however few were asked for", async () => {
+  const deployment = await atOnce(60);
+  const arrived = await query(deployment, "threads:listArrived", { after: 0, limit: 7 });
+  expect(arrived.page.map((each: any) => each.id)).toHaveLength(60);
+  // Not settled yet: they are given again.
+  expect(arrived).toMatchObject({ isDone: true, position: 8e15 - 10_000 });
+  vi.setSystemTime(8e15 + 20_000);
+  await mutation(deployment, "threads:save", { thread: { id: "late", resourceId: "bob" } });
+  const first = await query(deployment, "threads:listArrived", { after: 0, limit: 7 });
+  expect(first).toMatchObject({ isDone: false, position: 8e15 });
+  const rest = await query(deployment, "threads:listArrived", { after: 8e15, limit: 7 });
+  expect(rest.page.map((each: any) => each.id)).toEqual(["late"]);
 });

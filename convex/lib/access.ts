@@ -5,7 +5,7 @@ import type { Infer, ObjectType, PropertyValidators, Validator } from "convex/va
 import type { DatabaseReader, DatabaseWriter } from "../_generated/server.js";
 import { internalMutation, mutation, query } from "../_generated/server.js";
 import { unauthenticated } from "./errors.js";
-import { Load, MUTATION_BYTES, QUERY_BYTES } from "./load.js";
+import { counted, Load, MUTATION_BYTES, QUERY_BYTES } from "./load.js";
 import { Tally } from "./tally.js";
 
 /** The service, or one resource. */
@@ -84,8 +84,9 @@ async function write<T>(
   handler: (writer: Writer) => Promise<T>,
 ): Promise<T> {
   const tally = new Tally();
-  const { db, scheduler } = ctx;
+  const { scheduler } = ctx;
   const load = new Load(MUTATION_BYTES);
+  const db = counted(ctx.db, load);
   const result = await handler({ db, scheduler, principal, load, now: Date.now(), tally });
   await tally.write(db);
   return result;

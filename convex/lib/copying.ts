@@ -91,9 +91,9 @@ async function chosenIds(ctx: Writer, sourceId: string, args: CloneArgs): Promis
 /** Copy the next messages. Changes `copying`, which then knows how far it has come. */
 export async function copyMessages(ctx: Writer, copying: Copying): Promise<Progress> {
   for (let seen = 0; seen < STEP_RECORDS && hasRoom(ctx, ROWS);) {
+    if (copying.copied === copying.limit) return "done";
     const { rows, isLast } = await nextRows(ctx, copying);
     for (const row of rows) {
-      if (copying.copied === copying.limit) return "done";
       if (seen > 0 && chunks.chunkedBytes(row) > ctx.load.room) return "more";
       seen += 1;
       await copy(ctx, copying, row);
@@ -106,22 +106,24 @@ export async function copyMessages(ctx: Writer, copying: Copying): Promise<Progr
 }
 
 async function nextRows(ctx: Writer, copying: Copying) {
-  if (copying.messageIds) return chosenRows(ctx, copying, copying.messageIds);
+  const count = Math.min(ROWS, copying.limit - copying.copied);
+  if (copying.messageIds) return chosenRows(ctx, copying, copying.messageIds, count);
   const after = copying.after ?? null;
-  const rows = await walk(ctx, sourceRange(copying), "desc", after, ROWS);
+  const rows = await walk(ctx, sourceRange(copying), "desc", after, count);
   for (const row of rows) ctx.load.note(chunks.inlineBytes(row));
-  return { rows: rows as Row<"messages">[], isLast: rows.length < ROWS };
+  return { rows: rows as Row<"messages">[], isLast: rows.length < count };
 }
 
-async function chosenRows(ctx: Writer, copying: Copying, ids: string[]) {
+async function chosenRows(ctx: Writer, copying: Copying, ids: string[], count: number) {
   const rows = [];
-  for (const id of ids.slice(0, ROWS)) {
+  for (const id of ids.slice(0, count)) {
     const row = await records.byKey(ctx, "messages", id);
     // It may have gone, or moved, since it was chosen.
     if (row?.threadId === copying.sourceId) rows.push(row);
   }
-  if (rows.length === 0) ids.splice(0, ROWS);
-  return { rows, isLast: ids.length <= ROWS };
+  const isLast = ids.length <= count;
+  if (rows.length === 0) ids.splice(0, count);
+  return { rows, isLast };
 }
 
 function sourceRange({ sourceId, from, to }: Copying): Range {

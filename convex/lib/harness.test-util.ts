@@ -70,19 +70,46 @@ export const query = (deployment: Deployment, path: string, args: Args = {}, cal
 export const mutation = (deployment: Deployment, path: string, args: Args, caller?: Caller) =>
   call(deployment, "mutation", path, args, caller);
 
-/** What a query returns, and how many documents, bytes and ranges it read for that. */
-export async function measured(deployment: Deployment, path: string, args: Args) {
-  const reference = makeFunctionReference<"query">(path);
-  return as(deployment, "service").query(async (ctx) => {
-    const reply: any = await ctx.runQuery(reference, args);
-    const { documentsRead, bytesRead } = await ctx.meta.getTransactionMetrics();
+/** What a call returns, and what it read and wrote for that. */
+export async function measured(
+  deployment: Deployment,
+  path: string,
+  args: Args,
+  kind: Kind = "query",
+) {
+  const asked = as(deployment, "service");
+  const measure = async (ctx: any, run: (reference: any, args: Args) => Promise<any>) => {
+    const reply = await run(makeFunctionReference(path), args);
+    const { documentsRead, bytesRead, documentsWritten } = await ctx.meta.getTransactionMetrics();
+    const { ranges, indexes } = current.getStore()!;
     return {
       reply,
       documents: documentsRead.used,
       bytes: bytesRead.used,
-      ranges: current.getStore()!.ranges,
+      written: documentsWritten.used,
+      ranges,
+      indexes,
     };
-  });
+  };
+  return kind === "query"
+    ? asked.query((ctx) => measure(ctx, ctx.runQuery))
+    : asked.mutation((ctx) => measure(ctx, ctx.runMutation));
+}
+
+/** All records of a list by the client's loop, and the most that one call read for its page. */
+export async function walked(deployment: Deployment, path: string, args: Args) {
+  const ids: string[] = [];
+  const most = { calls: 0, beside: 0, bytes: 0 };
+  let cursor: string | null = null;
+  do {
+    const found = await measured(deployment, path, { ...args, ...(cursor && { cursor }) });
+    ids.push(...found.reply.page.map((each: { id: string }) => each.id));
+    most.calls += 1;
+    most.beside = Math.max(most.beside, found.documents - found.reply.page.length);
+    most.bytes = Math.max(most.bytes, found.bytes);
+    cursor = found.reply.cursor;
+  } while (cursor !== null);
+  return { ids, most };
 }
 
 /**

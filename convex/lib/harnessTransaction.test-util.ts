@@ -55,6 +55,11 @@ export class Transaction {
     readonly isFree: boolean,
   ) {}
 
+  /** The indexes that were read, as `table.index`. */
+  get indexes(): string[] {
+    return [...this.reads.keys()];
+  }
+
   /** Note an interval that was read. */
   read(table: string, index: string, interval: Interval): void {
     const name = `${table}.${index}`;

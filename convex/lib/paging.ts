@@ -12,6 +12,9 @@ import { indexFields, type Public, type Row, type Table } from "./tables.js";
 export const MAX_PAGE = 500;
 // The most rows that are read at a time; each is small (lib/chunks.ts).
 const WALK = 200;
+// The most rows that one call looks at, with those that nobody may see.
+const MAX_LOOK = 4000;
+const ARRIVALS = "by_creation_time";
 // A transaction that began so long ago has landed, or never will.
 const SETTLED_MS = 10_000;
 
@@ -98,15 +101,21 @@ async function collect<T extends Table>(
 ): Promise<Walked<T>> {
   const page: Public<T>[] = [];
   let [first, last]: [Key | null, Key | null] = [null, after];
-  for (;;) {
+  // A position among arrivals is a time alone, so records of one time must be on one page.
+  const belongs = (row: Row) =>
+    range.index === ARRIVALS && order === "asc" && row._creationTime === last?.[0];
+  for (let seen = 0; ;) {
     const room = Math.floor(ctx.load.room / ROW_READ_BYTES);
-    const rows = Math.min(limit - page.length + 1, WALK, room);
-    if (rows < 1) return { page, first, last, more: true };
+    const rows = Math.min(Math.max(limit - page.length, 0) + 1, WALK, room);
+    if (rows < 1 || seen >= MAX_LOOK) return { page, first, last, more: true };
     const found = (await walk(ctx, range, order, last, rows)) as Row[] as Row<T>[];
     for (const row of found) ctx.load.note(inlineBytes(row));
+    seen += found.length;
     for (const row of found) {
-      const full = page.length === limit || (page.length > 0 && chunkedBytes(row) > ctx.load.room);
-      if (full) return { page, first, last, more: true };
+      const enough = page.length >= limit && !belongs(row);
+      if (enough || (page.length > 0 && chunkedBytes(row) > ctx.load.room)) {
+        return { page, first, last, more: true };
+      }
       if (await isVisible(row)) page.push((await read(ctx, row)) as Public<T>);
       last = keyOf(range, row);
       first ??= last;
@@ -135,7 +144,7 @@ export async function arrivalsOf<T extends Table>(
 ) {
   requireService(ctx, "following what arrives");
   const limit = limitOf(args.limit);
-  const range: Range = { table, index: "by_creation_time", fields: ["_creationTime"], values: [] };
+  const range: Range = { table, index: ARRIVALS, fields: ["_creationTime"], values: [] };
   const since = args.after ?? 0;
   const settled = (newest: Key | null) =>
     Math.max(since, Math.min(Number(newest?.[0] ?? 0), Date.now() - SETTLED_MS));

@@ -53,13 +53,11 @@ export async function walk(
       .withIndex(range.index as never, (q: any) => bounded(q, range.fields, piece))
       .order(order);
     if (piece.beyond === undefined) rows.push(...(await found.take(count - rows.length)));
-    else rows.push(...(await found.take(TIES)).filter((row) => isBeyond(row, piece, order)));
+    // Few: they are of transactions that began in the same quarter of a microsecond.
+    else rows.push(...(await found.collect()).filter((row) => isBeyond(row, piece, order)));
   }
   return rows.slice(0, count);
 }
-
-// Documents of one `_creationTime` are of transactions that began in the same instant.
-const TIES = 16;
 
 function isBeyond(row: Row, piece: Piece, order: Order): boolean {
   return order === "asc" ? row._id > piece.beyond! : row._id < piece.beyond!;

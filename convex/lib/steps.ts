@@ -8,10 +8,17 @@ import type { Row, Table } from "./tables.js";
 export const STEP_RECORDS = 500;
 // Rows that are read at a time: few, so that a large record, deleted, fits beside them.
 const ROWS = 50;
+// Ranges that are read for one record, with its text, its counters and its thread: many less.
+const RECORD_RANGES = 64;
 
 /** Whether the transaction has room for so many rows more. */
 export function hasRoom(ctx: Writer, rows: number): boolean {
-  return ctx.load.room >= rows * chunks.ROW_READ_BYTES;
+  return ctx.load.room >= rows * chunks.ROW_READ_BYTES && hasRanges(ctx);
+}
+
+/** Whether the transaction may read as much of indexes as another record takes. */
+function hasRanges(ctx: Writer): boolean {
+  return ctx.load.rangesLeft - ctx.tally.ranges >= RECORD_RANGES;
 }
 
 /**
@@ -27,7 +34,8 @@ export async function drain<T extends Table>(
     const rows = await next(ROWS);
     for (const row of rows) ctx.load.note(chunks.inlineBytes(row));
     for (const row of rows) {
-      if (removed > 0 && chunks.chunkedBytes(row) > ctx.load.room) return false;
+      const fits = chunks.chunkedBytes(row) <= ctx.load.room && hasRanges(ctx);
+      if (removed > 0 && !fits) return false;
       removed += 1;
       if (!(await remove(row))) return false;
     }

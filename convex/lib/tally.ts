@@ -17,6 +17,11 @@ export class Tally {
   private readonly counters = new Map<string, { key: CounterKey; delta: number }>();
   private readonly grown = new Map<string, totals.Growth>();
 
+  /** Ranges that writing it all will read: each document is found, and patched. */
+  get ranges(): number {
+    return 2 * (this.counters.size + this.grown.size);
+  }
+
   /** Add to a counter (lib/counters.ts says which there are). */
   count(key: CounterKey, delta: number): void {
     const name = JSON.stringify([key.table, key.index, key.first, key.second]);

@@ -1,0 +1,149 @@
+/**
+ * What a call reads and writes, in a store that is always the same. The tables of the README and the
+ * guide say it to users; here they are checked, or with UPDATE=1 written.
+ */
+
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import registered from "./functions.json";
+import { deploy, type Deployment, type Kind, measured, mutation } from "./lib/harness.test-util.js";
+
+const ROOT = join(import.meta.dirname, "..");
+const HEADER = "| What | Function | Documents read | Documents written |";
+
+const page = { order: "desc", limit: 40 };
+const text = (kib: number) => JSON.stringify("x".repeat(kib * 1024 - 2));
+const message = (id: string, threadId = "t1", content = '"Hello"') => ({
+  ...{ id, threadId, role: "user", content },
+});
+const messages = (count: number, name: string, threadId = "t1") =>
+  Array.from({ length: count }, (_, i) => message(`${name}${i}`, threadId));
+const trace = (id: string) => ({ id, threadId: "t1", runId: "r", scope: "s", name: "n" });
+const score = (id: string) => ({ id, threadId: "t1", agentName: "a", type: "live" });
+const run = (id: string, stateType: string) => ({
+  ...{ id, workflowName: "w", resourceId: "alice", stateType, state: "{}" },
+});
+
+// In this order, in one store; those with a star are in the README as well.
+const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
+  ["a new thread *", "threads:save", { thread: { id: "new", resourceId: "alice" } }],
+  ["the same thread once more", "threads:save", { thread: { id: "new", resourceId: "alice" } }],
+  ["a thread by its id *", "threads:get", { id: "t1" }],
+  ["a new title", "threads:update", { id: "t1", title: "New" }],
+  [
+    "40 threads of a resource, with their total *",
+    "threads:list",
+    { ...page, resourceId: "alice", orderBy: "updatedAt", withTotal: true },
+  ],
+  ["the 40 newest threads", "threads:listArrived", { limit: 40 }],
+  ["a new message *", "messages:save", { messages: [message("new")] }],
+  ["the same message once more", "messages:save", { messages: [message("new")] }],
+  ["100 new messages *", "messages:save", { messages: messages(100, "many") }],
+  ["a message of 100 KiB", "messages:save", { messages: [message("long", "t2", text(100))] }],
+  ["a message of 5 MiB", "messages:save", { messages: [message("huge", "t2", text(5120))] }],
+  ["the last 40 messages of a thread *", "messages:list", { ...page, threadId: "t1" }],
+  ["these two, in a page", "messages:list", { ...page, threadId: "t2" }],
+  ["the 40 newest messages", "messages:listArrived", { limit: 40 }],
+  ["10 messages by their ids", "messages:listById", { ids: messages(10, "m").map((m) => m.id) }],
+  ["a change of a message", "messages:update", { messages: [{ id: "m1", content: '"Hi"' }] }],
+  [
+    "a message's move to another thread",
+    "messages:update",
+    { messages: [{ id: "m2", threadId: "t3" }] },
+  ],
+  ["deleting a message", "messages:remove", { ids: ["m1"] }],
+  [
+    "copying a thread, 100 messages",
+    "threads:clone",
+    { id: "t1", thread: { id: "copy" }, limit: 100 },
+  ],
+  ["deleting a thread with 100 messages", "threads:remove", { id: "copy" }],
+  ["new working memory", "resources:save", { resource: { id: "bob", workingMemory: '"x"' } }],
+  ["a change of working memory *", "resources:update", { id: "alice", workingMemory: '"y"' }],
+  ["working memory", "resources:get", { id: "alice" }],
+  ["a new trace, in four lists *", "traces:save", { trace: trace("new") }],
+  ["a trace by its id", "traces:get", { id: "x1" }],
+  ["40 traces of a thread", "traces:list", { ...page, threadId: "t1", withTotal: true }],
+  ["the names of traces, of which there is one", "traces:listNames", { prefix: "", limit: 40 }],
+  ["a new eval, in four lists", "evals:save", { eval: score("new") }],
+  ["an eval by its id", "evals:get", { id: "e1" }],
+  ["40 evals of an agent", "evals:list", { ...page, agentName: "a", withTotal: true }],
+  ["a new workflow run, in four lists *", "workflowRuns:save", { run: run("new", "running") }],
+  ["its next snapshot", "workflowRuns:save", { run: { ...run("new", "running"), state: "[1]" } }],
+  ["its end", "workflowRuns:save", { run: { ...run("new", "success"), state: "[2]" } }],
+  ["a run by its workflow and id", "workflowRuns:get", { id: "r1", workflowName: "w" }],
+  [
+    "40 runs of a status *",
+    "workflowRuns:list",
+    { ...page, stateType: "running", withTotal: true },
+  ],
+  ["the versions", "system:version", {}],
+  ["statistics", "system:statistics", {}],
+  ["clearing 51 evals", "system:clear", { table: "evals" }],
+];
+
+/** Two threads of alice's with 200 messages between them, and 50 of everything else. */
+async function store(): Promise<Deployment> {
+  const deployment = deploy();
+  for (let i = 0; i < 50; i += 1) {
+    vi.setSystemTime(1_000_000 + i);
+    const thread = { id: `t${i}`, resourceId: "alice" };
+    await mutation(deployment, "threads:save", { thread });
+    await mutation(deployment, "traces:save", { trace: trace(`x${i}`) });
+    await mutation(deployment, "evals:save", { eval: score(`e${i}`) });
+    await mutation(deployment, "workflowRuns:save", { run: run(`r${i}`, "running") });
+  }
+  await mutation(deployment, "messages:save", { messages: messages(200, "m") });
+  await mutation(deployment, "resources:save", { resource: { id: "alice", workingMemory: '"x"' } });
+  return deployment;
+}
+
+/** The rows of the table, each as its cells. */
+async function rows(): Promise<string[][]> {
+  const deployment = await store();
+  const found = [];
+  for (const [what, path, args] of CALLS) {
+    const kind = registered.functions[path as keyof typeof registered.functions].kind as Kind;
+    const { documents, written } = await measured(deployment, path, args, kind);
+    found.push([what, `\`${path}\``, `${documents}`, `${written}`]);
+  }
+  return found;
+}
+
+/** The page with its table replaced: the one whose header is ours. */
+function withTable(page: string, cells: string[][]): string {
+  const lines = cells.map((row) => `| ${row.join(" | ")} |`);
+  const [before, after] = page.split(HEADER) as [string, string];
+  const rest = after.slice(after.search(/\n\n/));
+  return [before, HEADER, "\n|---|---|--:|--:|\n", lines.join("\n"), rest].join("");
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test("no public function is left out", () => {
+  const all = Object.entries(registered.functions);
+  const open = all.filter(([, { visibility }]) => visibility === "public").map(([path]) => path);
+  expect([...new Set(CALLS.map(([, path]) => path))].sort()).toEqual(open.sort());
+});
+
+test("the tables of README and guide say what calls cost; UPDATE=1 writes them", async () => {
+  const all = await rows();
+  const plain = all.map(([what, ...cells]) => [what!.replace(" *", ""), ...cells]);
+  const short = plain.filter((_, i) => all[i]![0]!.endsWith(" *"));
+  for (const [file, cells] of [
+    ["README.md", short],
+    ["docs/guides/deploy.md", plain],
+  ] as const) {
+    const path = join(ROOT, file);
+    const text = await readFile(path, "utf8");
+    const expected = withTable(text, cells);
+    if (process.env.UPDATE) await writeFile(path, expected);
+    else expect(text, file).toBe(expected);
+  }
+});
