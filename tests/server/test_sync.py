@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
+import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
+from mastra_convex.functions import registry
 from mastra_convex.protocol.codec import decode_ts, encode_ts
 from mastra_convex.server import sync
 from mastra_convex.server.auth import Keyring
@@ -103,6 +107,35 @@ def test_a_mutation_that_is_sent_again_is_answered_again(tmp_path: Path) -> None
             assert response == first
             found = server.value("query", "messages:list", page("t"))
             assert ids(found) == ["m0"]
+
+
+def test_a_query_is_run_once_however_many_watch_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[Any] = []
+    plain = registry.functions["messages:list"]
+
+    def counted(ctx: Any, args: Any) -> Any:
+        runs.append(args)
+        return plain.handler(ctx, args)
+
+    counting = dataclasses.replace(plain, handler=counted)
+    monkeypatch.setitem(registry.functions, "messages:list", counting)
+    with served() as server, ExitStack() as stack:
+        server.value("mutation", "threads:save", thread("t"))
+        peers = [
+            stack.enter_context(server.socket(session=str(uuid.UUID(int=number))))
+            for number in range(40)
+        ]
+        for peer in peers:
+            peer.watch(3, "messages:list", page("t"))
+            peer.until_value(3, lambda value: True)
+        assert len(runs) == 1
+        server.value("mutation", "messages:save", message("m", "t"))
+        for peer in peers:
+            assert ids(peer.until_value(3, lambda value: len(ids(value)) == 1)) == ["m"]
+        assert len(runs) == 2
+        # A commit that does not touch it runs nothing.
+        peers[0].result("threads:save", thread("u"))
+        assert len(runs) == 2
 
 
 def test_what_did_not_change_is_not_sent() -> None:
