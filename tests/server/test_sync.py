@@ -83,6 +83,18 @@ def test_arguments_that_are_none_fail_in_their_turn() -> None:
         peer.until_type("Transition")
 
 
+def test_a_mutation_is_answered_before_what_it_changed_is_told() -> None:
+    with served() as server, server.socket() as peer:
+        peer.watch(0, "threads:get", {"id": "t"})
+        peer.until_value(0, lambda value: True)
+        for number in range(100):
+            peer.mutate("threads:save", thread("t", title=f"{number}"))
+            first = peer.until(lambda told: told["type"] != "Ping")
+            assert first["type"] == "MutationResponse"
+            assert peer.until_type("Transition")["endVersion"]["ts"] == first["ts"]
+            assert peer.values[0]["title"] == f"{number}"
+
+
 def test_a_failure_is_followed_by_a_transition_too() -> None:
     with served() as server, server.socket() as peer:
         response = peer.result("messages:save", message("m", "missing"))

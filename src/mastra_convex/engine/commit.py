@@ -193,9 +193,10 @@ class Committer:
             self._queue.extendleft(job for job in reversed(jobs) if job is not own)
             self._wake.release()
             raise
+        # First those who wait: a server answers a mutation before it tells what that has changed.
+        _settle(jobs)
         if wrote:
             self._committed()
-        _settle(jobs)
         if interrupt is not None:
             raise interrupt
 
