@@ -17,6 +17,7 @@ from mastra_convex.server.websocket import FragmentingProtocol
 _PING_SECONDS = 20.0
 _PONG_SECONDS = 100.0
 _SHUTDOWN_SECONDS = 4
+# Longer than clients keep an idle connection, so that none is closed as a request is on its way.
 
 
 def listen(host: str, port: int) -> socket.socket:
