@@ -296,7 +296,8 @@ def test_functions_that_are_not_there() -> None:
 
 def test_arguments_that_json_has_not_are_refused_by_the_function() -> None:
     with served() as server, server.socket() as peer:
-        for number, value in enumerate(({"$bytes": "AA=="}, {"$integer": "AQAAAAAAAAA="})):
+        values = ({"$bytes": "AA=="}, {"$integer": "AQAAAAAAAAA="}, "\ud800", {"\ud800": 1})
+        for number, value in enumerate(values):
             peer.watch(number, "threads:get", {"id": value})
             assert peer.until_value(number, bool)["errorData"]["code"] == "INVALID_ARGUMENT"
 

@@ -131,7 +131,7 @@ def _is_plain(value: Any, changes: Callable[[float], bool], depth: int = 0) -> b
     for item in items:
         kind = type(item)
         if kind is str:
-            if not item.isascii() and not _is_text(item):
+            if not item.isascii() and not is_text(item):
                 return False
         elif kind is int:
             if not -_EXACT <= item <= _EXACT:
@@ -152,7 +152,8 @@ def _is_to_be_whole(number: float) -> bool:
     return not math.isfinite(number) or number.is_integer()
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
+    """Whether it can be sent: it has no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -223,7 +224,7 @@ def _mapped(
             raise
         return items
     if kind is str:
-        if not value.isascii() and not _is_text(value):
+        if not value.isascii() and not is_text(value):
             raise _Refused("is text with a lone surrogate")
         return value
     if value is None or kind is bool:
