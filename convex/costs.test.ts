@@ -43,7 +43,12 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["a message of 100 KiB", "messages:save", { messages: [message("long", "t2", text(100))] }],
   ["a message of 5 MiB", "messages:save", { messages: [message("huge", "t2", text(5120))] }],
   ["the last 40 messages of a thread *", "messages:list", { ...page, threadId: "t1" }],
-  ["these two, in a page", "messages:list", { ...page, threadId: "t2" }],
+  ["these two, in a page of their thread", "messages:list", { ...page, threadId: "t2" }],
+  [
+    "40 of them, for Convex's clients",
+    "messages:paginate",
+    { threadId: "t1", order: "desc", paginationOpts: { numItems: 40, cursor: null } },
+  ],
   ["the 40 newest messages", "messages:listArrived", { limit: 40 }],
   ["10 messages by their ids", "messages:listById", { ids: messages(10, "m").map((m) => m.id) }],
   ["a change of a message", "messages:update", { messages: [{ id: "m1", content: '"Hi"' }] }],

@@ -37,6 +37,12 @@ const probe = {
   echo: queryGeneric((_, args) => args.value),
   make: queryGeneric((_, { length }: any) => "x".repeat(length)),
   nest: queryGeneric((_, { depth }: any) => nested(depth)),
+  page: queryGeneric((ctx, args: any) =>
+    ctx.db
+      .query("things")
+      .withIndex("by_name", (q) => q.eq("name", "a"))
+      .paginate(args),
+  ),
   first: queryGeneric((ctx, { count }: any) =>
     ctx.db
       .query("things")
@@ -285,9 +291,9 @@ describe("what a transaction reads and writes", () => {
       /without a limit/,
     ],
     [
-      "paginated query",
-      (db) => db.query("things").withIndex("by_name").paginate({ cursor: null, numItems: 1 }),
-      /queryPage/,
+      "page without an index",
+      (db) => db.query("things").paginate({ cursor: null, numItems: 1 }),
+      /without withIndex/,
     ],
     ["count", (db) => db.query("things").count(), /count/],
   ])("a %s is refused", async (_, read, message) => {
@@ -339,6 +345,19 @@ describe("conflicts", () => {
     expect(await inside(35, 3)).toEqual([]);
     expect(await inside(35, 4)).toHaveLength(1);
     expect(await overlaps(first(deployment, 4), insert(deployment, { name: "b" }))).toEqual([]);
+  });
+
+  test("a page has read its range up to its last document", async () => {
+    const deployment = deploy();
+    for (const rank of [10, 20, 30]) await insert(deployment, { name: "a", rank })();
+    const page = (cursor: string | null) => () =>
+      query(deployment, "probe:page", { cursor, numItems: 2 });
+    const inside = async (rank: number, cursor: string | null = null) =>
+      (await overlaps(page(cursor), insert(deployment, { name: "a", rank }))).length > 0;
+    expect([await inside(5), await inside(15), await inside(25)]).toEqual([true, true, false]);
+    const { continueCursor } = await page(null)();
+    expect(await inside(35, continueCursor)).toBe(true);
+    expect(await overlaps(page(null), insert(deployment, { name: "b" }))).toEqual([]);
   });
 
   test("old and new keys of what is written both count; what stays the same does not", async () => {

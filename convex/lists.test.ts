@@ -61,7 +61,12 @@ const LISTS: [path: string, criteria: Record<string, string>, index: string][] =
   ["workflowRuns:list", { stateType: "mine" }, "by_status"],
 ];
 // Read in other ways: the tests at the end.
-const OTHERS = ["messages:listById", "messages:listArrived", "threads:listArrived"];
+const OTHERS = [
+  "messages:paginate",
+  "messages:listById",
+  "messages:listArrived",
+  "threads:listArrived",
+];
 const NAMES = "traces:listNames";
 // Indexes from which single records are looked up.
 const KEYS = ["by_key", "by_run of workflowRuns"];
@@ -98,7 +103,7 @@ async function lean(deployment: Deployment, path: string, args: object, count = 
 }
 
 test("no list, and no index that a list is read from, is left out", () => {
-  const lists = Object.keys(registered.functions).filter((path) => path.includes(":list"));
+  const lists = Object.keys(registered.functions).filter((path) => /:(list|paginate)/.test(path));
   expect([...new Set(LISTS.map(([path]) => path)), ...OTHERS, NAMES].sort()).toEqual(lists.sort());
   const read = LISTS.map(([path, , index]) => `${index} of ${path.split(":")[0]}`);
   for (const table of Object.keys(TABLES)) {
@@ -154,6 +159,17 @@ test("messages:listArrived, past many that nobody may see", async () => {
     [after, done] = [reply.position, reply.isDone];
   }
   expect(ids).toEqual([...Array.from({ length: 2 * MANY }, (_, i) => `m${i}`), "last"]);
+});
+
+test.each(["asc", "desc"])("messages:paginate, %s", async (order) => {
+  const deployment = await filled("threads", "messages");
+  const page = (cursor: string | null) => {
+    const paginationOpts = { numItems: LIMIT, cursor };
+    return lean(deployment, "messages:paginate", { threadId: "t0", order, paginationOpts });
+  };
+  const first = await page(null);
+  expect(first.indexes).toContain("messages.by_thread_created");
+  await page(first.reply.continueCursor);
 });
 
 test("messages:listById", async () => {

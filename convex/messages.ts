@@ -5,12 +5,14 @@
  * message is there for its readers as long as its thread is (lib/cascade.ts).
  */
 
+import { paginationOptsValidator, paginationResultValidator } from "convex/server";
 import { v } from "convex/values";
 import { storageMutation, storageQuery, type Writer } from "./lib/access.js";
 import { checkBatch } from "./lib/batches.js";
 import { jobOf } from "./lib/cascade.js";
 import { load } from "./lib/chunks.js";
 import { conflict, invalidArgument, notFound } from "./lib/errors.js";
+import { nothingPaginated, paginated } from "./lib/pagination.js";
 import { arrivalsOf, nothing, pageOf } from "./lib/paging.js";
 import { mergeContent } from "./lib/payloads.js";
 import * as records from "./lib/records.js";
@@ -40,6 +42,23 @@ export const list = storageQuery({
     const whole = args.from === undefined && args.to === undefined;
     if (thread && args.withTotal && whole) found.total = thread.messageCount;
     return found;
+  },
+});
+
+/** A thread's messages as `list` has them, for clients that paginate as Convex's do. */
+export const paginate = storageQuery({
+  args: {
+    threadId: v.string(),
+    order: v.union(v.literal("asc"), v.literal("desc")),
+    paginationOpts: paginationOptsValidator,
+  },
+  returns: paginationResultValidator(record(messageFields)),
+  handler: async (ctx, { threadId, order, paginationOpts }) => {
+    if (!(await records.visibleThread(ctx, threadId))) return nothingPaginated(paginationOpts);
+    const messages = ctx.db
+      .query("messages")
+      .withIndex("by_thread_created", (q) => q.eq("threadId", threadId));
+    return paginated<Row<"messages">>(ctx, messages.order(order), paginationOpts);
   },
 });
 

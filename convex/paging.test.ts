@@ -109,3 +109,11 @@ test("records of one instant arrive together, however few were asked for", async
   const rest = await query(deployment, "threads:listArrived", { after: 8e15, limit: 7 });
   expect(rest.page.map((each: any) => each.id)).toEqual(["late"]);
 });
+
+test("what is no number is refused, wherever it stands", async () => {
+  const deployment = await ties();
+  expect(await refusal(list(deployment, { from: NaN }))).toBe("INVALID_ARGUMENT");
+  expect(await refusal(list(deployment, { from: -Infinity }))).toBe("no error");
+  const thread = { id: "t", resourceId: "alice", createdAt: NaN };
+  expect(await refusal(mutation(deployment, "threads:save", { thread }))).toBe("INVALID_ARGUMENT");
+});

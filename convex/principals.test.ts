@@ -28,6 +28,11 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   "threads:remove": [{ id: "t" }, FINE, FINE],
   "threads:clone": [{ id: "t", thread: { id: "new" } }, FINE, "NOT_FOUND"],
   "messages:list": [{ ...page, threadId: "t" }, FINE, FINE],
+  "messages:paginate": [
+    { threadId: "t", order: "asc", paginationOpts: { numItems: 9, cursor: null } },
+    FINE,
+    FINE,
+  ],
   "messages:listArrived": [{ limit: 10 }, DENIED, DENIED],
   "messages:listById": [{ ids: ["m"] }, FINE, FINE],
   "messages:save": [

@@ -24,6 +24,7 @@ import type * as lib_counters from "../lib/counters.js";
 import type * as lib_cursor from "../lib/cursor.js";
 import type * as lib_errors from "../lib/errors.js";
 import type * as lib_load from "../lib/load.js";
+import type * as lib_pagination from "../lib/pagination.js";
 import type * as lib_paging from "../lib/paging.js";
 import type * as lib_payloads from "../lib/payloads.js";
 import type * as lib_ranges from "../lib/ranges.js";
@@ -63,6 +64,7 @@ declare const fullApi: ApiFromModules<{
   "lib/cursor": typeof lib_cursor;
   "lib/errors": typeof lib_errors;
   "lib/load": typeof lib_load;
+  "lib/pagination": typeof lib_pagination;
   "lib/paging": typeof lib_paging;
   "lib/payloads": typeof lib_payloads;
   "lib/ranges": typeof lib_ranges;

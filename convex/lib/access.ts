@@ -4,7 +4,7 @@ import type { Auth, RegisteredMutation, RegisteredQuery, Scheduler } from "conve
 import type { Infer, ObjectType, PropertyValidators, Validator } from "convex/values";
 import type { DatabaseReader, DatabaseWriter } from "../_generated/server.js";
 import { internalMutation, mutation, query } from "../_generated/server.js";
-import { unauthenticated } from "./errors.js";
+import { invalidArgument, unauthenticated } from "./errors.js";
 import { counted, Load, MUTATION_BYTES, QUERY_BYTES } from "./load.js";
 import { Tally } from "./tally.js";
 
@@ -45,6 +45,12 @@ export function requireService(ctx: Reader, doing: string): void {
   }
 }
 
+/** Throw if a number among the arguments is none: a time that is NaN would be lost to every list. */
+function checkNumbers(args: unknown): void {
+  if (Number.isNaN(args)) throw invalidArgument("a number among the arguments is NaN");
+  if (typeof args === "object" && args !== null) Object.values(args).forEach(checkNumbers);
+}
+
 type Returns = Validator<any, "required", any>;
 
 interface Definition<Ctx, A extends PropertyValidators, R extends Returns> {
@@ -73,6 +79,7 @@ export function storageQuery<A extends PropertyValidators, R extends Returns>(
     returns,
     handler: async (ctx, given) => {
       const principal = await principalOf(ctx);
+      checkNumbers(given);
       return handler({ db: ctx.db, principal, load: new Load(QUERY_BYTES) }, given);
     },
   });
@@ -102,6 +109,7 @@ export function storageMutation<A extends PropertyValidators, R extends Returns>
     returns,
     handler: async (ctx, given) => {
       const principal = await principalOf(ctx);
+      checkNumbers(given);
       return write(ctx, principal, (writer) => handler(writer, given));
     },
   });

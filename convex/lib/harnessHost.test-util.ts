@@ -56,20 +56,28 @@ interface Query {
   operators: ({ limit: number } | { filter: unknown })[];
 }
 
-/** Begin to read a query. */
-function open(transaction: Transaction, { source, operators }: Query, queryId: number): void {
-  const limit = operators.find((each) => "limit" in each)?.limit;
-  if (!transaction.isFree) {
-    if (source.type !== "IndexRange") {
-      throw new Error("a query without withIndex reads its whole table");
-    }
-    if (operators.some((each) => "filter" in each)) {
-      throw new Error("what .filter() drops is read all the same; use the range of an index");
-    }
-    if (limit === undefined && !source.range.some(({ type }) => type === "Eq")) {
-      throw new Error("a query without a limit, of a range that only grows");
-    }
+/** Refuse a query that a deployment would let read too much. */
+function checkQuery(transaction: Transaction, { source, operators }: Query, isBounded: boolean) {
+  if (transaction.isFree) return;
+  if (source.type !== "IndexRange") {
+    throw new Error("a query without withIndex reads its whole table");
   }
+  if (operators.some((each) => "filter" in each)) {
+    throw new Error("what .filter() drops is read all the same; use the range of an index");
+  }
+  if (!isBounded && !source.range.some(({ type }) => type === "Eq")) {
+    throw new Error("a query without a limit, of a range that only grows");
+  }
+}
+
+// The number of the one page that a function may read.
+const PAGE = -1;
+
+/** Begin to read a query. */
+function open(transaction: Transaction, query: Query, queryId: number): void {
+  const { source, operators } = query;
+  const limit = operators.find((each) => "limit" in each)?.limit;
+  checkQuery(transaction, query, queryId === PAGE || limit !== undefined);
   if (source.type !== "IndexRange") return;
   const [table, index] = source.indexName.split(".") as [string, string];
   transaction.streams.set(queryId, {
@@ -81,6 +89,13 @@ function open(transaction: Transaction, { source, operators }: Query, queryId: n
   });
 }
 
+/** Note a page that was read: the range from its beginning, whatever the cursor, to its last row. */
+function notePage(transaction: Transaction, query: Query, reply: { page: any[]; isDone: boolean }) {
+  open(transaction, query, PAGE);
+  const stream = transaction.streams.get(PAGE)!;
+  for (const row of reply.page) advance(transaction, stream, documentIn(row));
+  if (reply.isDone) advance(transaction, stream, null);
+}
 async function watched(host: Host, transaction: Transaction, op: string, json: string) {
   const args = JSON.parse(json);
   const { id } = args;
@@ -122,7 +137,14 @@ async function watched(host: Host, transaction: Transaction, op: string, json: s
     case "1.0/schedule":
       checkSize("Arguments of a scheduled function", jsonToConvex(args.args), 4 * MIB);
       return reply();
-    case "1.0/queryPage":
+    case "1.0/queryPage": {
+      checkQuery(transaction, args.query, true);
+      const found = await reply();
+      if (args.query.source.type === "IndexRange") {
+        notePage(transaction, args.query, JSON.parse(found));
+      }
+      return found;
+    }
     case "1.0/count":
       if (!transaction.isFree) throw new Error(`nothing here uses ${op}, and nothing checks it`);
       return reply();

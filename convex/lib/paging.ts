@@ -34,7 +34,7 @@ export interface Page<T extends Table> {
 }
 
 /** The page size asked for. Throws INVALID_ARGUMENT unless it is whole, from 1 to 500. */
-function limitOf(limit: number): number {
+export function limitOf(limit: number): number {
   if (!(limit >= 1 && limit <= MAX_PAGE && Number.isInteger(limit))) {
     throw invalidArgument(`limit must be whole, from 1 to ${MAX_PAGE}, not ${limit}`);
   }

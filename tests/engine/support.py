@@ -85,7 +85,7 @@ def _read(ctx: QueryCtx, args: Doc) -> Any:
     if how == "take":
         return found.take(count)
     if how == "paginate":
-        page = found.paginate(spec.get("cursor"), count, spec.get("max_bytes"))
+        page = found.paginate(spec.get("cursor"), count, spec.get("max_bytes"), spec.get("until"))
         return {"page": page.page, "cursor": page.cursor}
     return found.first() if how == "first" else found.unique()
 

@@ -209,6 +209,40 @@ def test_a_cursor_goes_on_from_where_it_was_whatever_has_changed(engine: Engine)
     assert [one["year"] for one in second["page"]] == [2, 2.5, 3, 4]
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_page_until_a_cursor_has_what_lies_between(engine: Engine, order: str) -> None:
+    add(engine, *(book("x", year) for year in (1, 2, 3, 4, 5)))
+    spec = {"index": "by_title_year", "eq": ["x"], "order": order, "how": "paginate"}
+    first = ask(engine, **spec, count=2)["cursor"]
+    second = ask(engine, **spec, count=2, cursor=first)["cursor"]
+    between = {**spec, "cursor": first, "until": second, "count": 9}
+    assert [one["year"] for one in ask(engine, **between)["page"]] == (
+        [3, 4] if order == "asc" else [3, 2]
+    )
+    inbox, _ = watch(engine, between)
+    settle(engine)
+    add(engine, book("x", 3.5), book("x", 2.5))
+    add(engine, book("x", 9), book("x", 0))
+    settle(engine)
+    # Told of what has come between, and of nothing else.
+    assert [[one["year"] for one in value["page"]] for value in inbox.values] == (
+        [[3, 4], [2.5, 3, 3.5, 4]] if order == "asc" else [[3, 2], [3.5, 3, 2.5, 2]]
+    )
+    assert ask(engine, **between)["cursor"] is None
+    cut = ask(engine, **{**between, "count": 1})
+    assert ask(engine, **{**between, "cursor": cut["cursor"]})["cursor"] is None
+    with pytest.raises(InvalidArgumentError, match="cursor"):
+        ask(engine, **{**between, "until": "x"})
+
+
+def test_a_page_cannot_end_at_fields_that_may_be_missing(engine: Engine) -> None:
+    add(engine, book("x", note="n"), book("y", note="m"))
+    spec = {"index": "by_note", "how": "paginate", "count": 1}
+    cursor = ask(engine, **spec)["cursor"]
+    with pytest.raises(ValueError, match="may be missing"):
+        ask(engine, **spec, until=cursor)
+
+
 def test_a_cursor_of_another_query_is_refused(engine: Engine) -> None:
     add(engine, *(book("a", year, note="n") for year in range(3)))
     spec: Spec = {"index": "by_title_year", "eq": ["a"], "bounds": [["gte", 0]], "order": "asc"}

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from mastra_convex.backends.base import NOBODY, Call, Caller, Moment, Rendered
 from mastra_convex.values.encoding import encode
+from mastra_convex.values.journal import is_open
 
 
 class Report(Protocol):
@@ -101,7 +102,9 @@ class Hub:
         """The shared queries of these calls, and the turn that has them all."""
         found, new = [], []
         for call in calls:
-            key = (call[0], json.dumps(encode(call[1]), sort_keys=True), caller)
+            text = json.dumps(encode(call[1]), sort_keys=True)
+            # Where such a page ends is found out when it is first read: for each client its own.
+            key = (call[0], f"{self._next} {text}" if is_open(call[1]) else text, caller)
             shared = self._shared.get(key)
             if shared is None:
                 self._next += 1
@@ -156,6 +159,8 @@ class HubSet:
 
     def identify(self, caller: Caller) -> None:
         """See `LiveSet.identify`."""
+        if caller == self._caller:
+            return self.expect(0)
         self._caller = caller
         before = [watched.shared for watched in self._queries.values()]
         found, turn = self._hub.share([each.call for each in self._queries.values()], caller)

@@ -24,6 +24,7 @@ from mastra_convex.engine.registry import Kind
 from mastra_convex.engine.snapshots import SnapshotGoneError
 from mastra_convex.errors import ConvexStorageError, FunctionNotFoundError
 from mastra_convex.functions import registry
+from mastra_convex.values.journal import journal_of, pinned
 from mastra_convex.values.outcome import Outcome
 
 T = TypeVar("T")
@@ -123,9 +124,12 @@ class EmbeddedServedBackend:
             refusal = error
 
         def read() -> Generator[Call, Any, Any]:
+            nonlocal args
             if refusal is not None:
                 raise refusal
-            return (yield path, args)
+            value = yield path, args
+            args = pinned(args, journal_of(value))
+            return value
 
         return read
 

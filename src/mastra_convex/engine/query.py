@@ -87,6 +87,7 @@ def _compile(
     operators: tuple[str, ...],
     after_nulls: tuple[bool, ...] | None,
     order: Order,
+    until: bool,
 ) -> str:
     """The statement for a query of this shape; `..._nulls` tell which values are missing."""
     open_fields = index.fields[len(equal_nulls) :]
@@ -95,6 +96,10 @@ def _compile(
     where = _range_terms(index, equal_nulls, operators, passed)
     if after_nulls is not None:
         where.append(_after(open_fields, after_nulls, nullable, order))
+    if until:
+        if nullable:
+            raise ValueError(f"a page of {table.name!r} cannot end at fields that may be missing")
+        where.append(_compared(open_fields, ">=" if order == "desc" else "<="))
     columns = ", ".join(f'"{column}"' for column in table.columns)
     condition = f" WHERE {' AND '.join(where)}" if where else ""
     direction = " DESC" if order == "desc" else ""
@@ -131,9 +136,7 @@ def _after(fields: tuple[str, ...], nulls: tuple[bool, ...], nullable: bool, ord
     the index and does not look up each alternative and sort.
     """
     if not nullable:
-        names = ", ".join(f'"{field}"' for field in (*fields, "_id"))
-        marks = ", ".join("?" * (len(fields) + 1))
-        return f"({names}) {'<' if order == 'desc' else '>'} ({marks})"
+        return _compared(fields, "<" if order == "desc" else ">")
     alternatives, same = [], ""
     for field, null in zip((*fields, "_id"), (*nulls, False)):
         if order == "asc":
@@ -143,6 +146,11 @@ def _after(fields: tuple[str, ...], nulls: tuple[bool, ...], nullable: bool, ord
         alternatives.append(f"({same}{beyond})")
         same += f'+"{field}" IS NULL AND ' if null else f'+"{field}" = ? AND '
     return f"({' OR '.join(alternatives)})"
+
+
+def _compared(fields: tuple[str, ...], operator: str) -> str:
+    names = ", ".join(f'"{field}"' for field in (*fields, "_id"))
+    return f"({names}) {operator} ({', '.join('?' * (len(fields) + 1))})"
 
 
 def _after_parameters(key: tuple[Any, ...], nullable: bool) -> list[Any]:
@@ -194,20 +202,32 @@ class Query:
             raise ValueError(f"more than one document in {self._table.name!r} where one was meant")
         return found[0] if found else None
 
-    def paginate(self, cursor: str | None, count: int, max_bytes: int | None = None) -> Page:
+    def paginate(
+        self,
+        cursor: str | None,
+        count: int,
+        max_bytes: int | None = None,
+        until: str | None = None,
+    ) -> Page:
         """`count` documents after `cursor` (None: from the start), and the cursor to go on with.
 
-        A page ends early with the document that brings it to `max_bytes`. Raises
-        `InvalidArgumentError` for a cursor of another query.
+        A page ends early with the document that brings it to `max_bytes`, and ends for good, with
+        no cursor, at the place of the cursor `until`. Raises `InvalidArgumentError` for a cursor of
+        another query.
         """
         if count < 1:
             raise ValueError(f"a page of {count} documents would never end")
         after = None if cursor is None else self._decoded(cursor)
-        found = self._run(count + 1, after, max_bytes)
+        end = None if until is None else self._decoded(until)
+        found = self._run(count + 1, after, max_bytes, end)
         if len(found) <= count and not self._cut:
             return Page(found, None)
         del found[count:]
-        return Page(found, encode_cursor(self._identity(), self._key(found[-1])))
+        return Page(found, self.cursor_after(found[-1]))
+
+    def cursor_after(self, document: Doc) -> str:
+        """The cursor of a page that ended with this document."""
+        return encode_cursor(self._identity(), self._key(document))
 
     def compiled_range(self) -> tuple[Table, str, list[Any]]:
         """The table, and the range as a WHERE clause with its parameters."""
@@ -261,7 +281,11 @@ class Query:
         return True
 
     def _run(
-        self, count: int, after: tuple[Any, ...] | None, max_bytes: int | None = None
+        self,
+        count: int,
+        after: tuple[Any, ...] | None,
+        max_bytes: int | None = None,
+        until: tuple[Any, ...] | None = None,
     ) -> list[Doc]:
         if count < 0:
             raise ValueError(f"nobody can take {count} documents")
@@ -272,6 +296,7 @@ class Query:
             tuple([operator for operator, _ in chosen.bounds]),
             None if after is None else tuple([value is None for value in after[:-1]]),
             order,
+            until is not None,
         )
         sql = index.statements.get(shape)
         if sql is None:
@@ -279,13 +304,21 @@ class Query:
         parameters = self._parameters()
         if after is not None:
             parameters += _after_parameters(after, any(index.nullable[len(equal) :]))
+        if until is not None:
+            parameters += until
         parameters.append(count)
         documents, self._cut = self._reader.select(table, sql, parameters, max_bytes)
         if self._reader.reads is not None:
-            self._record(documents, self._cut or len(documents) == count, after)
+            self._record(documents, self._cut or len(documents) == count, after, until)
         return documents
 
-    def _record(self, documents: list[Doc], cut: bool, after: tuple[Any, ...] | None) -> None:
+    def _record(
+        self,
+        documents: list[Doc],
+        cut: bool,
+        after: tuple[Any, ...] | None,
+        until: tuple[Any, ...] | None,
+    ) -> None:
         """Note what was read: the range, up to the last document if it was cut there."""
         chosen = self._chosen()
         equal = sortable(chosen.equal)
@@ -298,7 +331,7 @@ class Query:
             else:
                 high = bound
         begin = None if after is None else ((*equal, *sortable(after)), False)
-        end = None
+        end = None if until is None else ((*equal, *sortable(until)), True)
         if cut and documents:
             end = ((*equal, *sortable(self._key(documents[-1]))), True)
         if self._order == "desc":

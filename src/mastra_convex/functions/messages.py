@@ -9,6 +9,7 @@ from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.errors import InvalidArgumentError, NotFoundError
 from mastra_convex.functions.lib.access import Args, Doc, owns, storage_mutation, storage_query
 from mastra_convex.functions.lib.batches import check_batch
+from mastra_convex.functions.lib.pagination import nothing_paginated, paginated
 from mastra_convex.functions.lib.paging import arrivals_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge_content
 from mastra_convex.functions.lib.records import by_key, later, public, thread_visible
@@ -18,6 +19,8 @@ from mastra_convex.functions.validators import (
     list_args,
     message_fields,
     page,
+    pagination_options,
+    pagination_result,
     payload,
     record,
     saved,
@@ -81,6 +84,25 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     if args.get("withTotal") and "from" not in args and "to" not in args:
         found["total"] = total
     return found
+
+
+@storage_query(
+    args={
+        "threadId": v.string(),
+        "order": v.union(v.literal("asc"), v.literal("desc")),
+        "paginationOpts": pagination_options,
+    },
+    returns=pagination_result(message_fields),
+)
+def paginate(ctx: QueryCtx, args: Args) -> Doc:
+    """A thread's messages as `list_` has them, for clients that paginate as Convex's do."""
+    thread_id, options = args["threadId"], args["paginationOpts"]
+    if not thread_visible(ctx, thread_id):
+        return nothing_paginated(options)
+    messages = ctx.db.query("messages").with_index(
+        "by_thread_created", lambda q: q.eq("threadId", thread_id)
+    )
+    return paginated(messages.order(args["order"]), options)
 
 
 @storage_query(args=arrivals_args, returns=arrivals(message_fields))

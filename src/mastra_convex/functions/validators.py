@@ -142,6 +142,33 @@ def arrivals(fields: Mapping[str, Validator]) -> Validator:
     )
 
 
+pagination_options = v.object(
+    {
+        "numItems": v.number(),
+        "cursor": v.union(v.string(), v.null()),
+        "endCursor": v.optional(v.union(v.string(), v.null())),
+        "id": v.optional(v.number()),
+        "maximumRowsRead": v.optional(v.number()),
+        "maximumBytesRead": v.optional(v.number()),
+    }
+)
+
+
+def pagination_result(fields: Mapping[str, Validator]) -> Validator:
+    """What a list returns to a client that paginates as Convex's do."""
+    return v.object(
+        {
+            "page": v.array(record(fields)),
+            "continueCursor": v.string(),
+            "isDone": v.boolean(),
+            "splitCursor": v.optional(v.union(v.string(), v.null())),
+            "pageStatus": v.optional(
+                v.union(v.literal("SplitRecommended"), v.literal("SplitRequired"), v.null())
+            ),
+        }
+    )
+
+
 arrivals_args: Fields = {"after": v.optional(v.number()), "limit": v.number()}
 
 # Arguments that every list has. `from` and `to` bound the list's time field, both inclusive.

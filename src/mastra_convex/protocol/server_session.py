@@ -44,6 +44,7 @@ from mastra_convex.protocol.messages import (
 )
 from mastra_convex.protocol.paths import canonical_path
 from mastra_convex.values.encoding import JsonText, decode, encode_text
+from mastra_convex.values.journal import journal_of, pinned
 
 MAX_QUERIES = 1000
 MAX_MUTATIONS = 1000
@@ -255,7 +256,7 @@ class ServerSession:
                 f"a connection can watch {MAX_QUERIES} queries; end some first, or connect again",
                 limit=MAX_QUERIES,
             )
-        return _path(change.path), arguments(change.args)
+        return _path(change.path), pinned(arguments(change.args), change.journal)
 
     def _mutate(self, message: Mutation) -> list[Work]:
         if self._mutations >= MAX_MUTATIONS:
@@ -308,7 +309,8 @@ def outcome_text(value: Any, error: Exception | None) -> str:
     change: QueryUpdated | QueryFailed
     try:
         text = JsonText(bounded(encode_text(value).text))
-        change = QueryUpdated(0, text) if error is None else _failed(error)
+        told = QueryUpdated(0, text, journal=journal_of(value))
+        change = told if error is None else _failed(error)
     except (InvalidArgumentError, LimitExceededError) as refused:
         change = _failed(refused)
     return encode_outcome(change)

@@ -1,0 +1,61 @@
+"""The official Python client in the hands of a test: python client.py URL. See client.mjs.
+
+It has a process of its own because it holds the interpreter's lock while it waits.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from convex import ConvexClient, ConvexError
+
+client = ConvexClient(sys.argv[1])
+watched: dict[str, Iterator[Any]] = {}
+
+
+def mutations(calls: list[tuple[str, Any]]) -> list[str]:
+    """One after another: the client knows no other way."""
+    done = []
+    for path, args in calls:
+        try:
+            client.mutation(path, args)
+        except ConvexError as error:
+            done.append(error.data["code"])
+        else:
+            done.append("done")
+    return done
+
+
+def watch(name: str, path: str, args: Any) -> None:
+    """Begin to watch a query."""
+    watched[name] = iter(client.subscribe(path, args))
+
+
+def following(name: str) -> Any:
+    """The next value of a query that is watched."""
+    try:
+        return {"value": next(watched[name])}
+    except ConvexError as error:
+        return {"error": error.data}
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "login": client.set_auth,
+    "query": client.query,
+    "mutation": client.mutation,
+    "mutations": mutations,
+    "watch": watch,
+    "next": following,
+}
+
+for line in sys.stdin:
+    command = json.loads(line)
+    number, what = command.pop("n"), command.pop("what")
+    try:
+        reply = {"n": number, "value": COMMANDS[what](*command.values())}
+    except ConvexError as error:
+        reply = {"n": number, "error": str(error), "data": error.data}
+    except Exception as error:
+        reply = {"n": number, "error": f"{type(error).__name__}: {error}", "data": None}
+    print(json.dumps(reply), flush=True)
