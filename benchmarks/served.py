@@ -9,6 +9,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable
@@ -154,16 +155,12 @@ def saved(thread: str) -> dict[str, Any]:
     return {"messages": [{**one, "content": json.dumps(one["content"]), "createdAt": now}]}
 
 
-async def own_write(clients: list[Client], threads: list[str]) -> float:
-    """Median seconds from a client's write to its thread until it is told of that."""
-    spent = []
-    for number in range(ROUNDS * 3):
-        position = number * 7 % len(clients)
-        start = time.perf_counter()
-        await clients[position].mutate("messages:save", saved(threads[position]))
-        await clients[position].until('"QueryUpdated"')
-        spent.append(time.perf_counter() - start)
-    return statistics.median(spent)
+async def own_write(client: Client, thread: str) -> float:
+    """Seconds from a client's write to its thread until it is told of that."""
+    start = time.perf_counter()
+    await client.mutate("messages:save", saved(thread))
+    await client.until('"QueryUpdated"')
+    return time.perf_counter() - start
 
 
 async def to_all(clients: list[Client], send: Awaitable[None], part: str) -> tuple[float, int]:
@@ -192,31 +189,47 @@ class Bare:
         self._process.stdout.close()
 
 
-async def measure_sockets(server: Server) -> None:
-    """The figures of the WebSocket."""
+async def measure_sockets(server: Server, quiet: Server) -> None:
+    """A write among 1,000 clients, and one to a server that has no other client, in turns."""
     token = server.key.service_token(3600)
-    url = sync_url(server)
-    async with sockets(url, 1) as opened:
-        alone = [Client(opened[0])]
-        await alone[0].watch(token, *last_messages("t0"))
-        unloaded = await own_write(alone, ["t0"])
-    before = server.memory()
-    async with sockets(url, CLIENTS) as opened:
-        clients = [Client(socket) for socket in opened]
-        threads = [f"t{position}" for position in range(CLIENTS)]
-        for client, thread in zip(clients, threads):
-            await client.watch(token, *last_messages(thread))
-        each = (server.memory() - before) / CLIENTS
-        report(f"memory per idle subscriber, {each / 1024:.1f} KiB, of 30", each, MEMORY_GOAL, 1)
-        loaded = await own_write(clients, threads)
-        figures = f"({milliseconds(loaded)} : {milliseconds(unloaded)})"
-        report(f"own write with {CLIENTS:,} clients {figures}", loaded, unloaded, 3)
-    async with sockets(url, 1) as opened:
-        tail = [Client(opened[0])]
-        await tail[0].watch(token, *last_messages(LONG_THREAD))
-        long = await own_write(tail, [LONG_THREAD])
-        figures = f"({milliseconds(long)} : {milliseconds(unloaded)})"
-        report(f"tail of {LONG:,} messages against a short thread {figures}", long, unloaded, 1.5)
+    async with sockets(sync_url(quiet), 1) as one, sockets(sync_url(server), 50) as first:
+        alone = Client(one[0])
+        await alone.watch(quiet.key.service_token(3600), *last_messages("t0"))
+        # What the first clients load stays, and is nobody's.
+        for socket in first:
+            await Client(socket).watch(token, *last_messages("t0"))
+        before = server.memory()
+        async with sockets(sync_url(server), CLIENTS) as opened:
+            clients = [Client(socket) for socket in opened]
+            for position, client in enumerate(clients):
+                await client.watch(token, *last_messages(f"t{position}"))
+            each = (server.memory() - before) / CLIENTS
+            what = f"memory per idle subscriber, {each / 1024:.1f} KiB, of 30"
+            report(what, each, MEMORY_GOAL, 1)
+            loaded, unloaded = [], []
+            for number in range(ROUNDS * 3):
+                position = number * 7 % CLIENTS
+                loaded.append(await own_write(clients[position], f"t{position}"))
+                unloaded.append(await own_write(alone, "t0"))
+    ours, floor = statistics.median(loaded), statistics.median(unloaded)
+    figures = f"({milliseconds(ours)} : {milliseconds(floor)})"
+    report(f"own write with {CLIENTS:,} clients {figures}", ours, floor, 3)
+
+
+async def measure_tail(server: Server) -> None:
+    """The newest messages of a long thread and of a short one, in turns."""
+    token = server.key.service_token(3600)
+    async with sockets(sync_url(server), 2) as opened:
+        long, short = (Client(socket) for socket in opened)
+        await long.watch(token, *last_messages(LONG_THREAD))
+        await short.watch(token, *last_messages("short"))
+        spent, floor = [], []
+        for _ in range(ROUNDS * 3):
+            spent.append(await own_write(long, LONG_THREAD))
+            floor.append(await own_write(short, "short"))
+    ours, least = statistics.median(spent), statistics.median(floor)
+    figures = f"({milliseconds(ours)} : {milliseconds(least)})"
+    report(f"tail of {LONG:,} messages against a short thread {figures}", ours, least, 1.5)
 
 
 async def measure_broadcast(server: Server, bare: Bare) -> None:
@@ -302,20 +315,24 @@ def milliseconds(seconds: float) -> str:
 def main() -> None:
     """Measure and print."""
     path = store_of(LONG)
-    with ConvexStorage(path) as storage:
-        for number in range(CLIENTS):
-            storage.save_thread({"id": f"t{number}", "resourceId": "r"})
-        storage.save_thread({"id": "all", "resourceId": "r"})
-        server, bare = Server(path), Bare()
+    with tempfile.TemporaryDirectory() as folder, ConvexStorage(path) as storage:
+        for name in (*(f"t{number}" for number in range(CLIENTS)), "all", "short"):
+            storage.save_thread({"id": name, "resourceId": "r"})
+        small = Path(folder) / "small.db"
+        with ConvexStorage(small) as other:
+            other.save_thread({"id": "t0", "resourceId": "r"})
+        server, quiet, bare = Server(path), Server(small), Bare()
         try:
-            asyncio.run(measure_sockets(server))
+            asyncio.run(measure_sockets(server, quiet))
+            asyncio.run(measure_tail(server))
             asyncio.run(measure_broadcast(server, bare))
             measure_calls(server, storage)
             asyncio.run(measure_writers(server, path))
         finally:
-            server.close()
-            bare.close()
+            for each in (server, quiet, bare):
+                each.close()
             remove(path)
+            path.with_name(f"{path.name}.keys").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

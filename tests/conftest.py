@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from mastra_convex import ConvexStorage
+from mastra_convex.tokens import KEY_VARIABLE
 from tests.contract.faces import FACES, LoopThread, Place
+from tests.served import KEY, server
 
 # A run in the background of a script begins with Ctrl-C ignored, and its programs would inherit
 # that: those that tests interrupt would go on for ever.
@@ -27,10 +29,19 @@ def file(folder: Path) -> Iterator[str]:
     yield str(folder / "store.db")
 
 
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    # Storages of other processes prove with it, too, who they are.
+    with pytest.MonkeyPatch.context() as patch, server().serving(folder / "store.db") as url:
+        patch.setenv(KEY_VARIABLE, KEY.to_text())
+        yield url
+
+
 # Where records live: each gives the target of a fresh, empty store. Another backend is one line.
 HOMES: dict[str, Home] = {
     "memory": memory,
     "file": file,
+    "served": served,
 }
 # Those where a second storage on the same target sees the same records.
 SHARED_HOMES = [name for name in HOMES if name != "memory"]

@@ -22,6 +22,7 @@ from mastra_convex.cli.main import main as cli
 from mastra_convex.engine.schema import BY_CREATION_TIME
 from mastra_convex.functions import registry, schema
 from mastra_convex.models import Record
+from mastra_convex.tokens import KEY_VARIABLE, Key
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -377,6 +378,8 @@ for block in page["blocks"]:
 json.dump(printed, sys.stdout)
 """
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "80", "TZ": "UTC"}
+# As in the shell of a user who has one.
+ENVIRONMENT[KEY_VARIABLE] = Key.generate().to_text()
 # What differs from run to run in the output of a command.
 VARYING = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?|\d+(?:\.\d+)? (?:bytes|[kMG]B)\b")
 

@@ -30,6 +30,7 @@ CODES = {
     "FileBusyError": "FILE_BUSY",
     "DeploymentError": "DEPLOYMENT",
     "UnreachableError": "UNREACHABLE",
+    "DeadlineError": "DEADLINE",
     "OlderFunctionsError": "FUNCTIONS_OLDER",
     "NewerFunctionsError": "FUNCTIONS_NEWER",
     "ProjectError": "PROJECT",

@@ -21,7 +21,8 @@ FLOOR = ("errors", "values")
 # What both faces of the client may import.
 CLIENT = (
     *(*FLOOR, "models", "reads", "updates", "_mailbox"),
-    *("backends.base", "backends.open_backend", "backends.open_async_backend"),
+    *("backends.base", "backends.credentials"),
+    *("backends.Options", "backends.open_backend", "backends.open_async_backend"),
 )
 
 # They would make a transaction's result depend on more than its arguments and what it read.
@@ -35,6 +36,14 @@ NOT_IN_A_TRANSACTION = frozenset(
 )
 # They would make a description of reads, or a conversion, do work of its own.
 WORK = NOT_IN_A_TRANSACTION - {"os", "pathlib", "tempfile"}
+
+# They would make a program of attempts wait, instead of saying that it has to.
+WAITING = frozenset({"asyncio", "concurrent", "select", "subprocess", "threading", "time"})
+# The parts of the remote backend.
+REMOTE = (
+    *("backends.attempts", "backends.base", "backends.calls", "backends.credentials"),
+    "backends.loop_thread",
+)
 
 TYPE_STUBS = "typing_extensions"  # type checkers bring it along
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -76,13 +85,23 @@ LAYERS = {
         ),
         not_stdlib=NOT_IN_A_TRANSACTION,
     ),
-    "backends": Layer((*FLOOR, "backends.base"), on_use=("backends",)),
+    "backends": Layer((*FLOOR, "backends.base", "backends.credentials"), on_use=("backends",)),
     "backends.base": Layer(FLOOR),
     "backends.live": Layer((*FLOOR, "backends.base")),
     "backends.served": Layer(
         (*FLOOR, "backends.base", "backends.embedded", "backends.live", "engine", "functions")
     ),
     "backends.embedded": Layer((*FLOOR, "backends.base", "engine", "functions")),
+    "backends.credentials": Layer(FLOOR, on_use=("tokens",)),
+    "backends.loop_thread": Layer(FLOOR),
+    "backends.attempts": Layer(
+        (*FLOOR, "backends.base", "backends.compatibility", "protocol"), not_stdlib=WAITING
+    ),
+    "backends.calls": Layer((*FLOOR, *REMOTE, "_version", "extras"), third_party=("httpx",)),
+    "backends.subscriptions": Layer(
+        (*FLOOR, *REMOTE, "extras", "protocol"), third_party=("websockets",)
+    ),
+    "backends.remote": Layer((*FLOOR, *REMOTE, "backends.subscriptions", "protocol")),
     "backends.compatibility": Layer(FLOOR, on_use=("functions.lib.version",)),
     "extras": Layer(("errors",), not_stdlib=WORK),
     "tokens": Layer(("errors", "extras"), third_party=("cryptography", "jwt")),
@@ -253,6 +272,12 @@ def test_source_keeps_to_its_layer(path: Path) -> None:
         ("backends.x", "from mastra_convex.engine.engine import Engine", "must not import"),
         ("backends.x", "import httpx", "must not import the third-party httpx"),
         ("backends.embedded", "from mastra_convex.models import Thread", "must not import"),
+        ("backends", "from mastra_convex.backends.remote import RemoteBackend", "only on use"),
+        ("backends.credentials", "from mastra_convex.tokens import Key", "only on use"),
+        ("backends.attempts", "import time", "must not import time"),
+        ("backends.attempts", "import httpx", "must not import the third-party httpx"),
+        ("backends.remote", "from mastra_convex.engine.engine import Engine", "must not import"),
+        ("backends.subscriptions", "import httpx", "must not import the third-party httpx"),
         (
             "backends.compatibility",
             "from mastra_convex.functions.lib.version import FUNCTIONS_VERSION",

@@ -32,6 +32,8 @@ TESTED_ELSEWHERE = {
     "_async/storage.py": "tests/contract/test_sharing.py",
     # Calls and expected replies are data, which other languages' functions can be held against.
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
+    # What is sent and when again is seen by a server; each part is a step of that.
+    "backends/attempts.py": "tests/backends/test_calls.py",
     # A number, which `system:version` tells.
     "functions/lib/version.py": "scenarios/system.json",
 }

@@ -17,6 +17,7 @@
     │   └── FileBusyError              FILE_BUSY
     ├── DeploymentError                DEPLOYMENT
     │   ├── UnreachableError           UNREACHABLE           no answer, or not Convex's
+    │   │   └── DeadlineError          DEADLINE              no answer in time
     │   ├── OlderFunctionsError        FUNCTIONS_OLDER
     │   └── NewerFunctionsError        FUNCTIONS_NEWER
     ├── ProjectError                   PROJECT               a Convex project that init cannot write
@@ -34,6 +35,7 @@ __all__ = [
     "ConflictError",
     "ConvexStorageError",
     "CorruptFileError",
+    "DeadlineError",
     "DeploymentError",
     "FileBusyError",
     "FileUnavailableError",
@@ -172,6 +174,12 @@ class UnreachableError(DeploymentError):
     """Nothing answers at the address, not in time, or not as Convex does."""
 
     code = "UNREACHABLE"
+
+
+class DeadlineError(UnreachableError):
+    """A call was not answered in time; `data["seconds"]` is how long it waited."""
+
+    code = "DEADLINE"
 
 
 class OlderFunctionsError(DeploymentError):

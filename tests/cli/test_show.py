@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from mastra_convex import ConvexStorage
 from mastra_convex.cli.main import main
+from mastra_convex.tokens import KEY_VARIABLE
 from tests.cli.test_text import is_safe
 
 HOSTILE = "\x1b[2J\x9b1m\u202eevil\rover\x00 \ud83d"
@@ -182,9 +183,11 @@ def test_a_file_of_something_else_is_an_error(tmp_path: Path) -> None:
 def test_the_file_may_come_from_the_environment(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONVEX_URL", path)
     assert "of 5 threads" in CliRunner().invoke(main, ["show"]).stdout
+    # It may be an address, which takes a key.
     monkeypatch.setenv("CONVEX_URL", "https://a.test")
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
     result = CliRunner().invoke(main, ["show"])
-    assert (result.exit_code, result.stderr[:26]) == (1, "error [INVALID_ARGUMENT]: ")
+    assert (result.exit_code, result.stderr[:25]) == (1, "error [UNAUTHENTICATED]: ")
 
 
 @pytest.mark.parametrize(

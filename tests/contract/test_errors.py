@@ -348,9 +348,9 @@ def test_what_json_cannot_say_is_refused(storage: ConvexStorage) -> None:
 def test_text_that_cannot_be_stored_is_refused(storage: ConvexStorage) -> None:
     # Payloads may hold lone surrogates, names and ids may not: they are text on the wire.
     for given in (thread("\ud800"), thread(title="\udfff"), thread(resource="a\ud800")):
-        with pytest.raises(InvalidArgumentError, match="must be text without lone surrogates"):
+        with pytest.raises(InvalidArgumentError, match="lone surrogate"):
             storage.save_thread(given)
-    with pytest.raises(InvalidArgumentError, match="must be text without lone surrogates"):
+    with pytest.raises(InvalidArgumentError, match="lone surrogate"):
         storage.get_thread_by_id("\ud800")
     assert storage.list_threads().total == 0
 

@@ -1,12 +1,14 @@
 """The store as a whole: what it holds, and clearing it."""
 
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mastra_convex import ConvexStorage, InvalidArgumentError
+from mastra_convex import ConvexStorage, InvalidArgumentError, UnauthenticatedError
+from mastra_convex.tokens import KEY_VARIABLE, verify
 from tests.contract.records import (
     at,
     evaluation,
@@ -17,6 +19,7 @@ from tests.contract.records import (
     thread,
     trace,
 )
+from tests.served import KEY
 
 TABLES = ["threads", "messages", "resources", "traces", "evals", "workflowRuns"]
 
@@ -217,3 +220,28 @@ def test_an_unknown_table_is_refused(storage: ConvexStorage) -> None:
         with pytest.raises(InvalidArgumentError, match=r"clear_table: .*'threads', 'messages'"):
             storage.clear_table(bad)  # type: ignore[arg-type]
     assert records_of(storage) == FULL
+
+
+def test_a_token_for_one_resource(storage: ConvexStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, KEY.to_text())
+    claims = verify(storage.token_for("user-1", ttl=60), [KEY.public_jwk])
+    assert (claims.role, claims.subject) == ("resource", "user-1")
+    assert 50 < claims.expires_at - time.time() <= 60
+    default = verify(storage.token_for("user-1"), [KEY.public_jwk])
+    assert 590 < default.expires_at - time.time() <= 600
+
+
+def test_a_token_that_cannot_be_made(
+    storage: ConvexStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, KEY.to_text())
+    for bad in ({"resource_id": ""}, {"resource_id": 5}, {"resource_id": "r", "ttl": 0}):
+        with pytest.raises(InvalidArgumentError, match="token_for: a token"):
+            storage.token_for(**bad)
+    monkeypatch.delenv(KEY_VARIABLE)
+    for place in (":memory:", "http://127.0.0.1:1"):
+        given: dict[str, Any] = {"token": "t"} if place != ":memory:" else {}
+        with ConvexStorage(place, **given) as other:
+            with pytest.raises(UnauthenticatedError, match="token_for: no key") as caught:
+                other.token_for("r")
+            assert caught.value.operation == "token_for"

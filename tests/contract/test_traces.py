@@ -199,7 +199,7 @@ def test_bad_traces_and_filters_are_refused(storage: ConvexStorage) -> None:
         storage.save_trace({"spans": []})
     with pytest.raises(InvalidArgumentError, match="save_trace: trace 'x': kind must be a number"):
         storage.save_trace(trace(kind="client"))
-    with pytest.raises(InvalidArgumentError, match=r"startTime must be a number \(not NaN"):
+    with pytest.raises(InvalidArgumentError, match=r"startTime .*2\^53"):
         storage.save_trace(trace(startTime=1_700_000_000_000_000_000))
     for name in ("thread_id", "run_id", "scope", "name"):
         with pytest.raises(InvalidArgumentError, match=r"list_traces: .* must be text, not 5"):

@@ -104,6 +104,21 @@ def test_a_clock_that_steps_back_does_not_take_time_with_it(
     assert len(written) >= 7
 
 
+def test_a_clock_that_was_far_ahead_once_does_not_date_what_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    clock = [2 * 10**18]
+    monkeypatch.setattr(time, "time_ns", lambda: clock[0])
+    with opened(path) as engine:
+        do(engine, inserting("a"))
+        clock[0] = 10**18
+        assert do(engine, ["now"], inserting("b"))[0] == 10**12
+        assert do(engine, ["now"], inserting("c"))[0] == 10**12
+    written = timestamps(path)
+    assert written == sorted(set(written))
+
+
 def test_now_is_the_time_in_milliseconds() -> None:
     with opened() as engine:
         before = time.time_ns() // 10**6

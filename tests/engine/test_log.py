@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -140,6 +141,19 @@ def test_a_log_of_any_length_is_trimmed_in_the_end(
         with opened(engine.path) as other:
             add(other, book("b"))
     assert rows(store) == 2
+
+
+def test_a_clock_that_was_far_ahead_once_does_not_keep_the_log_for_ever(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = time.time_ns() + 10**18
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time_ns", lambda: ahead)
+        add(engine, book("a"))
+    monkeypatch.setattr(log, "KEEP_COMMITS", 100)
+    for year in range(600):
+        add(engine, book("a", year))
+    assert 100 <= rows(store) <= 100 + 256
 
 
 def test_whoever_is_up_to_date_keeps_its_place(

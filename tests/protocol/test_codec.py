@@ -230,6 +230,7 @@ def test_what_clients_leave_out() -> None:
         MODIFY | {"modifications": [ADD | {"journal": 5}]},
         MUTATION | {"args": None},
         MUTATION | {"componentPath": 5},
+        MUTATION | {"udfPath": "\ud800"},
         {"type": "Authenticate", "baseVersion": 0, "tokenType": "User"},
         {"type": "Authenticate", "baseVersion": 0, "tokenType": "Other"},
         {

@@ -29,8 +29,8 @@ def test_data_that_convex_cannot_say_is_left_out() -> None:
 
 
 def test_other_errors_are_not_told() -> None:
-    assert failure_of(KeyError("/home/secret")) == Failure("Server Error")
-    assert failure_of(FileUnavailableError("/home/secret"), "r") == Failure(
+    assert failure_of(KeyError("/srv/secret")) == Failure("Server Error")
+    assert failure_of(FileUnavailableError("/srv/secret"), "r") == Failure(
         "[Request ID: r] Server Error"
     )
 

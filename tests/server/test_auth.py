@@ -86,6 +86,7 @@ def test_the_operator() -> None:
         ({"issuer": ISSUER, "subject": "service", "role": "service"}, Caller(True, None, True)),
         ({"issuer": ISSUER, "subject": "u", "role": "other"}, Caller(operator=True)),
         ({"issuer": ISSUER, "subject": 5, "role": "resource"}, Caller(operator=True)),
+        ({"issuer": ISSUER, "subject": "\ud800", "role": "resource"}, Caller(operator=True)),
     ],
 )
 def test_the_operator_as_somebody(attributes: dict[str, Any], caller: Caller) -> None:

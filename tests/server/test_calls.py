@@ -194,14 +194,14 @@ def test_a_file_in_trouble_is_the_servers_and_not_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(*_: Any, **__: Any) -> Any:
-        raise FileUnavailableError("/home/secret/a.db cannot be used")
+        raise FileUnavailableError("/srv/secret/a.db cannot be used")
 
     with served() as server:
         monkeypatch.setattr(server.backend, "query", fail)
         status, answer = post(server, "/api/query", {"path": "threads:get", "args": {}})
         assert (status, answer["code"]) == (503, "StorageUnavailable")
         assert "secret" not in answer["message"]
-    assert "/home/secret/a.db" in caplog.text
+    assert "/srv/secret/a.db" in caplog.text
 
 
 def test_an_error_that_nobody_foresaw_is_logged_and_not_told(

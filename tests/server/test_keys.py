@@ -54,6 +54,30 @@ def test_a_key_file_may_hold_several(tmp_path: Path) -> None:
     assert kids(tmp_path)[0] == [SECOND.kid, FIRST.kid]
 
 
+def test_a_new_key_comes_on_top(tmp_path: Path) -> None:
+    old, _ = kids(tmp_path)
+    keyring, _ = open_keyring(tmp_path / "a.db", tmp_path / ".env.local", new_key=True)
+    first, *others = [key.kid for key in keyring.accepted()]
+    assert others == old != [first]
+    file = key_file(tmp_path / "a.db")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert kids(tmp_path)[0] == [first, *old]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_new_key_where_there_was_none(tmp_path: Path) -> None:
+    keyring, _ = open_keyring(tmp_path / "a.db", tmp_path / ".env.local", new_key=True)
+    assert len(keyring.accepted()) == 1
+
+
+def test_a_new_key_is_for_the_key_file(tmp_path: Path) -> None:
+    env = tmp_path / ".env.local"
+    env.write_text(f"{KEY_VARIABLE}={SECOND.to_text()}\n")
+    with pytest.raises(InvalidArgumentError, match="change it there") as refused:
+        open_keyring(tmp_path / "a.db", env, new_key=True)
+    assert SECOND.to_text() not in str(refused.value)
+
+
 @pytest.mark.parametrize("content", ["", "\n", "secret", "mastra-convex-key-1.secret"])
 def test_what_is_no_key_is_refused_and_not_quoted(tmp_path: Path, content: str) -> None:
     key_file(tmp_path / "a.db").write_text(content)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
+import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
+from mastra_convex.functions import registry
 from mastra_convex.protocol.codec import decode_ts, encode_ts
 from mastra_convex.server import sync
 from mastra_convex.server.auth import Keyring
@@ -79,6 +83,18 @@ def test_arguments_that_are_none_fail_in_their_turn() -> None:
         peer.until_type("Transition")
 
 
+def test_a_mutation_is_answered_before_what_it_changed_is_told() -> None:
+    with served() as server, server.socket() as peer:
+        peer.watch(0, "threads:get", {"id": "t"})
+        peer.until_value(0, lambda value: True)
+        for number in range(100):
+            peer.mutate("threads:save", thread("t", title=f"{number}"))
+            first = peer.until(lambda told: told["type"] != "Ping")
+            assert first["type"] == "MutationResponse"
+            assert peer.until_type("Transition")["endVersion"]["ts"] == first["ts"]
+            assert peer.values[0]["title"] == f"{number}"
+
+
 def test_a_failure_is_followed_by_a_transition_too() -> None:
     with served() as server, server.socket() as peer:
         response = peer.result("messages:save", message("m", "missing"))
@@ -103,6 +119,35 @@ def test_a_mutation_that_is_sent_again_is_answered_again(tmp_path: Path) -> None
             assert response == first
             found = server.value("query", "messages:list", page("t"))
             assert ids(found) == ["m0"]
+
+
+def test_a_query_is_run_once_however_many_watch_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[Any] = []
+    plain = registry.functions["messages:list"]
+
+    def counted(ctx: Any, args: Any) -> Any:
+        runs.append(args)
+        return plain.handler(ctx, args)
+
+    counting = dataclasses.replace(plain, handler=counted)
+    monkeypatch.setitem(registry.functions, "messages:list", counting)
+    with served() as server, ExitStack() as stack:
+        server.value("mutation", "threads:save", thread("t"))
+        peers = [
+            stack.enter_context(server.socket(session=str(uuid.UUID(int=number))))
+            for number in range(40)
+        ]
+        for peer in peers:
+            peer.watch(3, "messages:list", page("t"))
+            peer.until_value(3, lambda value: True)
+        assert len(runs) == 1
+        server.value("mutation", "messages:save", message("m", "t"))
+        for peer in peers:
+            assert ids(peer.until_value(3, lambda value: len(ids(value)) == 1)) == ["m"]
+        assert len(runs) == 2
+        # A commit that does not touch it runs nothing.
+        peers[0].result("threads:save", thread("u"))
+        assert len(runs) == 2
 
 
 def test_what_did_not_change_is_not_sent() -> None:
@@ -251,7 +296,8 @@ def test_functions_that_are_not_there() -> None:
 
 def test_arguments_that_json_has_not_are_refused_by_the_function() -> None:
     with served() as server, server.socket() as peer:
-        for number, value in enumerate(({"$bytes": "AA=="}, {"$integer": "AQAAAAAAAAA="})):
+        values = ({"$bytes": "AA=="}, {"$integer": "AQAAAAAAAAA="}, "\ud800", {"\ud800": 1})
+        for number, value in enumerate(values):
             peer.watch(number, "threads:get", {"id": value})
             assert peer.until_value(number, bool)["errorData"]["code"] == "INVALID_ARGUMENT"
 

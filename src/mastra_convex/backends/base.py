@@ -6,6 +6,7 @@ Arguments and results are JSON-like values; payloads in them are JSON text. Erro
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -81,7 +82,7 @@ class Caller:
 NOBODY = Caller()
 
 
-class Committed(NamedTuple):
+class Committed(Protocol):
     """What a mutation has returned, and the timestamp of its commit."""
 
     value: Any
@@ -134,7 +135,10 @@ class LiveSet(Protocol):
 
 
 class ServedBackend(Protocol):
-    """A backend that a server can put behind a port; used on one event loop."""
+    """A backend that a server can put behind a port; used on one event loop, once it is open."""
+
+    async def open(self) -> None:
+        """Open what is behind it. Again: does nothing."""
 
     async def query(
         self,
@@ -149,13 +153,13 @@ class ServedBackend(Protocol):
         Raises `OutOfRetentionError` besides what the function raises.
         """
 
-    async def mutation(
+    def mutation(
         self, path: str, args: Args, caller: Caller, request: tuple[str, int] | None = None
-    ) -> Committed:
-        """Run a mutation; when it returns, it is durable.
+    ) -> Future[Committed]:
+        """Run a mutation; the future is done when it is durable, and before a live set tells of it.
 
-        Mutations that one caller makes happen in their order, without waiting for one another. A
-        `request` (session, number) that succeeded before is answered again and not run again.
+        Mutations happen in the order of these calls, without waiting for one another. A `request`
+        (session, number) that succeeded before is answered again and not run again.
         """
 
     async def timestamp(self) -> int:

@@ -117,16 +117,24 @@ class AsyncEngine:
 
         Raises what the function raises, and what is wrong with the call.
         """
-        engine = self._engine
-        if engine is None or self._closed:
-            engine = await self.engine()
+        if self._engine is None:
+            await self.engine()
+        return await self.submit(path, args, principal, request)
+
+    def submit(
+        self, path: str, args: Args, principal: Principal | None, request: RequestKey | None = None
+    ) -> asyncio.Future[Job]:
+        """As `commit`, when the file is open; raises at once what is wrong with the call."""
+        if self._engine is None or self._closed:
+            was = "was closed" if self._closed else "is not open yet"
+            raise StorageClosedError(f"{self._path} {was}; open a new storage")
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Job] = loop.create_future()
-        self._outbox.append(engine.prepare(path, args, principal, _settle, waiter, request))
+        self._outbox.append(self._engine.prepare(path, args, principal, _settle, waiter, request))
         if not self._flushing:
             self._flushing = True
-            loop.call_soon(self._flush, engine)
-        return await waiter
+            loop.call_soon(self._flush, self._engine)
+        return waiter
 
     async def close(self) -> None:
         """Commit what was given, and close the file. Again: does nothing."""

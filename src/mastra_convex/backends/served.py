@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from mastra_convex.backends.base import (
     Args,
@@ -22,7 +22,7 @@ from mastra_convex.engine.engine import Engine
 from mastra_convex.engine.feed import Feed, Report
 from mastra_convex.engine.registry import Kind
 from mastra_convex.engine.snapshots import SnapshotGoneError
-from mastra_convex.errors import FunctionNotFoundError
+from mastra_convex.errors import ConvexStorageError, FunctionNotFoundError
 from mastra_convex.functions import registry
 from mastra_convex.values.journal import journal_of, pinned
 from mastra_convex.values.outcome import Outcome
@@ -44,7 +44,7 @@ class EmbeddedServedBackend:
         self._feed: Feed | None = None
 
     async def open(self) -> None:
-        """Open the file now, and not with the first call."""
+        """See `ServedBackend.open`."""
         await self._calls.engine()
 
     async def query(
@@ -69,13 +69,18 @@ class EmbeddedServedBackend:
 
         return await self._calls.read(read)
 
-    async def mutation(
+    def mutation(
         self, path: str, args: Args, caller: Caller, request: tuple[str, int] | None = None
-    ) -> Committed:
+    ) -> asyncio.Future[Committed]:
         """See `ServedBackend.mutation`."""
-        path = self._find(path, "mutation", caller)
-        job = await self._calls.commit(path, args, _principal(caller), request)
-        return Committed(job.value, job.ts)
+        try:
+            path = self._find(path, "mutation", caller)
+            waiter = self._calls.submit(path, args, _principal(caller), request)
+        except ConvexStorageError as error:
+            failed: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
+        return cast("asyncio.Future[Committed]", waiter)
 
     async def timestamp(self) -> int:
         """See `ServedBackend.timestamp`."""

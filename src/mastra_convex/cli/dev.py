@@ -67,6 +67,11 @@ _LOCAL = "127.0.0.1"
     help="Where the signing key is, if the environment has none.",
 )
 @click.option(
+    "--new-key",
+    is_flag=True,
+    help="Put a new key on top of the key file; the old ones stay accepted until taken out.",
+)
+@click.option(
     "--show-admin-key", is_flag=True, help="Print the operator's key too; it opens everything."
 )
 def command(
@@ -77,6 +82,7 @@ def command(
     hosts: tuple[str, ...],
     prefix: str,
     env_file: str,
+    new_key: bool,
     show_admin_key: bool,
 ) -> None:
     """Serve a database file over Convex's protocol, until Ctrl-C.
@@ -93,7 +99,7 @@ def command(
         from mastra_convex.server.run import listen, serve
     from mastra_convex.backends.served import EmbeddedServedBackend
 
-    keyring, source = open_keyring(Path(database), Path(env_file))
+    keyring, source = open_keyring(Path(database), Path(env_file), new_key=new_key)
     keys = keyring.accepted()
     with listen(host, port) as listening:
         folder = prefix.strip("/")

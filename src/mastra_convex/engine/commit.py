@@ -27,6 +27,8 @@ from mastra_convex.errors import StorageClosedError
 # More would keep the first of a group waiting for the last.
 _GROUP_LIMIT = 512
 _CLOSE_SECONDS = 5.0
+# A clock that steps back further than this (nanoseconds) was wrong before.
+_CLOCK_STEP = 3600 * 10**9
 
 
 class Job:
@@ -193,9 +195,10 @@ class Committer:
             self._queue.extendleft(job for job in reversed(jobs) if job is not own)
             self._wake.release()
             raise
+        # First those who wait: a server answers a mutation before it tells what that has changed.
+        _settle(jobs)
         if wrote:
             self._committed()
-        _settle(jobs)
         if interrupt is not None:
             raise interrupt
 
@@ -263,10 +266,12 @@ class Committer:
         head = self._log.head(connection)
         seen = head.ts
         self._found.begin(seen)
-        # Time never runs backwards in the records, whatever the machine's clock does.
-        head = Head(max(time.time_ns(), seen + 1), copied(head.totals))
+        clock = time.time_ns()
+        head = Head(max(clock, seen + 1), copied(head.totals))
         writer = Writer(connection, self._schema, head.totals, self._found, strict=self._strict)
-        now = head.ts // 1_000_000
+        # Time does not run backwards in the records when the machine's clock steps back. One that
+        # was far ahead once must not date them for years, though.
+        now = (head.ts if head.ts - clock < _CLOCK_STEP else clock) // 1_000_000
         requests: dict[RequestKey, Job] = {}
         for job in jobs:
             job.ts = 0

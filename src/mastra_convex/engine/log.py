@@ -19,8 +19,11 @@ from mastra_convex.values.payload import decode_json, encode_json
 if TYPE_CHECKING:
     from mastra_convex.engine.store import Connection
 
-# A process that was stopped for longer re-runs all its live queries once, and misses nothing.
+# A process that was stopped for longer, or while more happened, re-runs all its live queries once,
+# and misses nothing. The number counts where timestamps do not tell time: if the machine's clock
+# was ahead by years once, the commits since then are a nanosecond apart.
 KEEP_NANOSECONDS = 60 * 10**9
+KEEP_COMMITS = 10_000
 _TRIM_EVERY = 256
 _TRIM_AT_MOST = 1024
 
@@ -81,9 +84,11 @@ class CommitLog:
             self._until_trim = _TRIM_EVERY
             connection.execute(
                 "DELETE FROM _commits WHERE ts IN "
-                "(SELECT ts FROM _commits WHERE ts < ? ORDER BY ts LIMIT ?)",
+                "(SELECT ts FROM _commits WHERE ts < max(?, "
+                "ifnull((SELECT ts FROM _commits ORDER BY ts DESC LIMIT 1 OFFSET ?), 0)) "
+                "ORDER BY ts LIMIT ?)",
                 # The commit before this one stays: whoever is up to date must not lose its place.
-                (min(head.ts - KEEP_NANOSECONDS, self._head.ts), _TRIM_AT_MOST),
+                (min(head.ts - KEEP_NANOSECONDS, self._head.ts), KEEP_COMMITS, _TRIM_AT_MOST),
             )
 
     def committed(self, head: Head) -> None:

@@ -37,7 +37,7 @@ from mastra_convex.protocol.messages import (
     TransitionChunk,
     Version,
 )
-from mastra_convex.values.encoding import JsonText, parse_json, to_json
+from mastra_convex.values.encoding import JsonText, is_text, parse_json, to_json
 
 _U32 = 2**32
 _MAX_TS = 2**63 - 1
@@ -409,7 +409,7 @@ class _Body:
 
     def text(self, name: str) -> str:
         value = self._fields.get(name)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not is_text(value):
             raise MalformedMessageError(f"{name} is a text")
         return value
 

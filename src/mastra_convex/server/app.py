@@ -24,7 +24,7 @@ def create_app(
     origins: Iterable[str] = (),
     hosts: Iterable[str] = (),
 ) -> ASGIApp:
-    """The application. It closes the backend when it ends.
+    """The application. It opens the backend when it starts, and closes it when it ends.
 
     `origins` are those of pages that may ask besides its own, `hosts` the names by which the server
     may be called besides localhost and addresses.
@@ -33,6 +33,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await backend.open()
         sweeping = asyncio.create_task(sync.sweep())
         try:
             yield

@@ -17,7 +17,7 @@ from typing import Any
 from mastra_convex.backends.base import NOBODY, Caller
 from mastra_convex.errors import ConvexStorageError, UnauthenticatedError
 from mastra_convex.tokens import ISSUER, LEEWAY, Key, verify
-from mastra_convex.values.encoding import parse_json
+from mastra_convex.values.encoding import is_text, parse_json
 
 logger = logging.getLogger("mastra_convex")
 
@@ -121,7 +121,7 @@ class Keyring:
 def _acting(attributes: Mapping[str, Any]) -> Caller:
     """The caller for an identity as our tokens have it; internal functions stay open."""
     subject = attributes.get("subject")
-    if attributes.get("issuer") == ISSUER and isinstance(subject, str):
+    if attributes.get("issuer") == ISSUER and isinstance(subject, str) and is_text(subject):
         match attributes.get("role"):
             case "service":
                 return Caller(service=True, operator=True)

@@ -48,15 +48,16 @@ class Calls:
     def routes(self) -> list[Route]:
         """For `Starlette(routes=...)`."""
         return [
+            # Looked at in this order: first what is asked all the time.
+            Route("/api/query", self._guarded(self._query), methods=["GET", "POST"]),
+            Route("/api/mutation", self._guarded(self._mutation), methods=["POST"]),
             Route("/", _told("This is a mastra-convex server. Give its address to a client.")),
             Route("/version", _told(self._version)),
             Route("/instance_version", _told(self._version)),
             Route("/instance_name", _told("mastra-convex")),
-            Route("/api/query", self._guarded(self._query), methods=["GET", "POST"]),
             Route("/api/query_ts", self._guarded(self._timestamp), methods=["POST"]),
             Route("/api/query_at_ts", self._guarded(self._query_at), methods=["POST"]),
             Route("/api/query_batch", self._guarded(self._batch), methods=["POST"]),
-            Route("/api/mutation", self._guarded(self._mutation), methods=["POST"]),
             Route("/api/action", self._guarded(self._action), methods=["POST"]),
             Route("/api/function", self._guarded(self._function), methods=["POST"]),
             Route("/api/run/{path:path}", self._guarded(self._run), methods=["POST"]),

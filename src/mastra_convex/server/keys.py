@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,13 +19,18 @@ from mastra_convex.server.auth import Keyring
 from mastra_convex.tokens import KEY_VARIABLE, Key
 
 
-def open_keyring(database: Path, env_file: Path) -> tuple[Keyring, str]:
+def open_keyring(database: Path, env_file: Path, *, new_key: bool = False) -> tuple[Keyring, str]:
     """The keys for a database, and where they are; a key file is made if there are none.
 
-    Raises `InvalidArgumentError` for what is no key, `FileUnavailableError` for a file that cannot
-    be made.
+    With `new_key`, the key file gets one on top. Raises `InvalidArgumentError` for what is no key,
+    and for a new one elsewhere; `FileUnavailableError` for a file that cannot be made.
     """
     text = os.environ.get(KEY_VARIABLE)
+    if new_key and (text or _in_env_file(env_file)):
+        where = "the environment" if text else str(env_file)
+        raise InvalidArgumentError(
+            f"the key is {KEY_VARIABLE} in {where}, and not in a key file; change it there"
+        )
     if text:
         key = Key.from_text(text)
         return Keyring(lambda: [key]), "the environment"
@@ -32,7 +38,12 @@ def open_keyring(database: Path, env_file: Path) -> tuple[Keyring, str]:
         return Keyring(lambda: _in_env_file(env_file), env_file), str(env_file)
     path = key_file(database)
     try:
-        _create(path)
+        if new_key and path.exists():
+            _write(path, [Key.generate(), *_in_key_file(path)], os.replace)
+        elif not path.exists():
+            # Another server may do the same at this moment; then the file of one of them stays.
+            with suppress(FileExistsError):
+                _write(path, [Key.generate()], os.link)
     except OSError as error:
         raise FileUnavailableError(
             f"the key file {path} cannot be made: {error.strerror}; check that its folder exists "
@@ -47,21 +58,16 @@ def key_file(database: Path) -> Path:
     return database.with_name(f"{database.name}.keys")
 
 
-def _create(path: Path) -> None:
-    """Make the file with one new key, if there is none. It appears whole, and for its owner alone.
-
-    Another server may do the same at this moment; then the file of one of them stays.
-    """
-    if path.exists():
-        return
+def _write(path: Path, keys: list[Key], put: Callable[[str, Path], None]) -> None:
+    """Write the file beside its place and `put` it there: it appears whole, for its owner alone."""
     descriptor, new = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{Key.generate().to_text()}\n")
-        with suppress(FileExistsError):
-            os.link(new, path)
+            file.writelines(f"{key.to_text()}\n" for key in keys)
+        put(new, path)
     finally:
-        os.unlink(new)
+        with suppress(FileNotFoundError):
+            os.unlink(new)
 
 
 def _in_env_file(path: Path) -> list[Key]:

@@ -17,6 +17,8 @@ from mastra_convex.server.websocket import FragmentingProtocol
 _PING_SECONDS = 20.0
 _PONG_SECONDS = 100.0
 _SHUTDOWN_SECONDS = 4
+# Longer than clients keep an idle connection, so that none is closed as a request is on its way.
+_KEEP_ALIVE_SECONDS = 75
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -58,8 +60,7 @@ def serve(app: ASGIApp, listening: socket.socket, ready: Callable[[], None]) -> 
         lifespan="on",
         server_header=False,
         proxy_headers=False,
-        # Longer than clients keep theirs, so that no request meets a connection that is closing.
-        timeout_keep_alive=75,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     _Server(config, ready).run(sockets=[listening])

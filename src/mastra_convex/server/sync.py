@@ -7,8 +7,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.types import Receive, Scope
 from starlette.types import Send as AsgiSend
@@ -16,7 +15,7 @@ from starlette.types import Send as AsgiSend
 from mastra_convex.backends.base import Committed, LiveSet, Rendered, ServedBackend
 from mastra_convex.errors import ConvexStorageError, UnauthenticatedError
 from mastra_convex.protocol.codec import encode_server_message
-from mastra_convex.protocol.failures import failure_of, is_outage
+from mastra_convex.protocol.failures import Failure, failure_of, is_outage
 from mastra_convex.protocol.messages import Ping
 from mastra_convex.protocol.requests import RefusedRequestError
 from mastra_convex.protocol.server_session import (
@@ -95,6 +94,7 @@ class _Socket:
         # Texts that cannot be made again; transitions are made when there is room for one.
         self._outbox: list[str] = []
         self._close: Close | None = None
+        self._gone = False
         self._sender: asyncio.Task[None] | None = None
         # Mutations in the order in which they came, and the size of what they were given.
         self._running: list[tuple[int, asyncio.Future[Committed], int]] = []
@@ -118,6 +118,7 @@ class _Socket:
                 if self._close is None:
                     self._take(message.get("text"))
         finally:
+            self._close, self._gone = Close(), True
             self._live.close()
             if self._sender is not None:
                 self._sender.cancel()
@@ -163,10 +164,13 @@ class _Socket:
                 case Identify():
                     self._identify(work)
                 case Run(request_id, path, args, request):
-                    call = self._sync.backend.mutation(path, args, self._identity.caller, request)
-                    self._start(request_id, call, size)
+                    caller = self._identity.caller
+                    done = self._sync.backend.mutation(path, args, caller, request)
+                    self._start(request_id, done, size)
                 case Refuse(request_id, failure):
-                    self._start(request_id, _refused(failure), size)
+                    refused = asyncio.get_running_loop().create_future()
+                    refused.set_exception(_RefusedError(failure))
+                    self._start(request_id, refused, size)
 
     def _identify(self, work: Identify) -> None:
         assert self._live is not None
@@ -184,14 +188,13 @@ class _Socket:
         self._session.identified()
         self._live.identify(self._identity.caller)
 
-    def _start(self, request_id: int, call: Coroutine[Any, Any, Committed], size: int) -> None:
-        future = asyncio.ensure_future(call)
+    def _start(self, request_id: int, future: asyncio.Future[Committed], size: int) -> None:
         self._running.append((request_id, future, size))
         self._bytes += size
         future.add_done_callback(self._finish)
         self._measure()
 
-    def _finish(self, _done: asyncio.Future[Committed]) -> None:
+    def _finish(self, _done: asyncio.Future[Committed] | None = None) -> None:
         """Tell of what is done, in the order in which it came."""
         assert self._live is not None
         while self._running and self._running[0][1].done():
@@ -199,14 +202,17 @@ class _Socket:
             self._bytes -= size
             if self._close is None:
                 self._answer(request_id, future)
+            else:
+                future.exception()  # It is nobody's any longer.
         self._measure()
 
     def _answer(self, request_id: int, future: asyncio.Future[Committed]) -> None:
         assert self._live is not None
         session, ts = self._session, 0
         try:
-            value, ts = future.result()
-            text = session.mutation_done(request_id, value, ts)
+            committed = future.result()
+            ts = committed.ts
+            text = session.mutation_done(request_id, committed.value, ts)
         except _RefusedError as refused:
             text = session.mutation_failed(request_id, refused.failure)
         except Exception as error:
@@ -239,7 +245,7 @@ class _Socket:
             self._room = None
 
     def _wake(self) -> None:
-        if self._sender is None:
+        if self._sender is None and not self._gone:
             self._sender = asyncio.ensure_future(self._send_all())
 
     async def _send_all(self) -> None:
@@ -247,6 +253,8 @@ class _Socket:
         assert self._live is not None
         try:
             while True:
+                # Before a transition that may have what they did; their own callbacks come later.
+                self._finish()
                 if self._outbox:
                     text = self._outbox.pop(0)
                     self._bytes -= len(text)
@@ -279,12 +287,11 @@ class _Socket:
 
 
 class _RefusedError(Exception):
-    def __init__(self, failure: Any) -> None:
+    """A mutation that was not even tried."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
         self.failure = failure
-
-
-async def _refused(failure: Any) -> Committed:
-    raise _RefusedError(failure)
 
 
 def render(outcome: Outcome) -> Rendered:

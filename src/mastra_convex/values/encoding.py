@@ -18,7 +18,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,17 +79,17 @@ def encode(value: Any) -> Any:
 
     Raises `InvalidArgumentError`, which names the place, for what is no Convex value.
     """
-    return _walk(value, _encode_leaf, 0)
+    return value if _is_plain(value, _is_special) else _walk(value, _encode_leaf)
 
 
 def encode_text(value: Any) -> JsonText:
     """`encode`, as text."""
-    return JsonText(_to_text(_walk(value, _encode_leaf, 0)))
+    return JsonText(_to_text(encode(value)))
 
 
 def encode_clean(value: Any) -> Any:
     """Plain JSON, which does not lead back: int64 as decimal text, bytes as base64, NaN as text."""
-    return _walk(value, _clean_leaf, 0)
+    return value if _is_plain(value, _is_special) else _walk(value, _clean_leaf)
 
 
 def decode(value: Any) -> Any:
@@ -97,7 +97,75 @@ def decode(value: Any) -> Any:
 
     Raises `InvalidArgumentError`, which names the place, for what Convex refuses.
     """
-    return _walk(value, _decode_leaf, 0, _decode_special)
+    return (
+        value if _is_plain(value, _is_to_be_whole) else _walk(value, _decode_leaf, _decode_special)
+    )
+
+
+# Keys that were found to be fine: there are few, and they come all the time.
+_known_keys: set[str] = set()
+_MAX_KNOWN = 4096
+
+
+def _is_plain(value: Any, changes: Callable[[float], bool], depth: int = 0) -> bool:
+    """Whether a value is itself in both forms; anything in doubt is not.
+
+    Most are, and this look at them takes a fraction of what rebuilding them would. `changes` says
+    whether a float becomes something else.
+    """
+    items: Collection[Any]
+    if type(value) is dict:
+        items = value.values()
+        for key in value:
+            if key not in _known_keys and not _is_known(key):
+                return False
+        limit = MAX_FIELDS
+    elif type(value) is list:
+        items, limit = value, MAX_ITEMS
+    elif depth == 0:
+        items, limit = (value,), 1
+    else:
+        return False
+    if depth >= MAX_DEPTH or len(items) > limit:
+        return False
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            if not item.isascii() and not is_text(item):
+                return False
+        elif kind is int:
+            if not -_EXACT <= item <= _EXACT:
+                return False
+        elif kind is float:
+            if changes(item):
+                return False
+        elif item is not None and kind is not bool and not _is_plain(item, changes, depth + 1):
+            return False
+    return True
+
+
+def _is_special(number: float) -> bool:
+    return not math.isfinite(number) or _is_negative_zero(number)
+
+
+def _is_to_be_whole(number: float) -> bool:
+    return not math.isfinite(number) or number.is_integer()
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be sent: it has no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_known(key: Any) -> bool:
+    fine = type(key) is str and len(key) <= _MAX_KEY and _KEY.match(key) is not None
+    if fine and len(_known_keys) < _MAX_KNOWN:
+        _known_keys.add(key)
+    return fine
 
 
 class _Refused(Exception):
@@ -111,11 +179,10 @@ class _Refused(Exception):
 def _walk(
     value: Any,
     leaf: Callable[[Any], Any],
-    depth: int,
     special: Callable[[str, Any], Any] | None = None,
 ) -> Any:
     try:
-        return _mapped(value, leaf, depth, special)
+        return _mapped(value, leaf, 0, special)
     except _Refused as refused:
         path = "value" + "".join(reversed(refused.path))
         raise InvalidArgumentError(f"{path} {refused}", path=path) from None
@@ -157,8 +224,8 @@ def _mapped(
             raise
         return items
     if kind is str:
-        if not value.isascii():
-            _check_text(value)
+        if not value.isascii() and not is_text(value):
+            raise _Refused("is text with a lone surrogate")
         return value
     if value is None or kind is bool:
         return value
@@ -166,17 +233,10 @@ def _mapped(
 
 
 def _check_key(key: Any) -> None:
-    if type(key) is not str or len(key) > _MAX_KEY or not _KEY.match(key):
+    if not _is_known(key):
         raise _Refused(
             'has a key that is not up to 1,024 printable ASCII characters without a leading "$"'
         )
-
-
-def _check_text(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _Refused("is text with a lone surrogate") from None
 
 
 def _encode_leaf(value: Any) -> Any:
@@ -186,7 +246,7 @@ def _encode_leaf(value: Any) -> Any:
             return value
         raise _Refused("is an integer beyond 2^53; pass it as text")
     if kind is float:
-        if not math.isfinite(value) or _is_negative_zero(value):
+        if _is_special(value):
             return {"$float": _base64(struct.pack("<d", value))}
         return value
     if kind is Int64:
