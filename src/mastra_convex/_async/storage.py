@@ -7,6 +7,7 @@ import os
 from mastra_convex._async.arrivals import AsyncArrivals
 from mastra_convex._async.copies import AsyncCopies
 from mastra_convex._async.evals import AsyncEvals
+from mastra_convex._async.message_lists import AsyncMessageLists
 from mastra_convex._async.messages import AsyncMessages
 from mastra_convex._async.resources import AsyncResources
 from mastra_convex._async.system import AsyncSystem
@@ -21,6 +22,7 @@ class AsyncConvexStorage(
     AsyncThreads,
     AsyncCopies,
     AsyncMessages,
+    AsyncMessageLists,
     AsyncResources,
     AsyncTraces,
     AsyncEvals,

@@ -8,6 +8,7 @@ import os
 from mastra_convex._sync.arrivals import Arrivals
 from mastra_convex._sync.copies import Copies
 from mastra_convex._sync.evals import Evals
+from mastra_convex._sync.message_lists import MessageLists
 from mastra_convex._sync.messages import Messages
 from mastra_convex._sync.resources import Resources
 from mastra_convex._sync.system import System
@@ -22,6 +23,7 @@ class ConvexStorage(
     Threads,
     Copies,
     Messages,
+    MessageLists,
     Resources,
     Traces,
     Evals,

@@ -207,7 +207,11 @@ class Query:
         if len(found) <= count and not self._cut:
             return Page(found, None)
         del found[count:]
-        return Page(found, encode_cursor(self._identity(), self._key(found[-1])))
+        return Page(found, self.cursor_after(found[-1]))
+
+    def cursor_after(self, document: Doc) -> str:
+        """The cursor of a page that ended with `document`, which is in the range."""
+        return encode_cursor(self._identity(), self._key(document))
 
     def compiled_range(self) -> tuple[Table, str, list[Any]]:
         """The table, and the range as a WHERE clause with its parameters."""

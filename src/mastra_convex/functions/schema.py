@@ -39,7 +39,9 @@ schema = define_schema(
         # get, save, update
         .index("by_key", ["id"])
         # a thread's messages in Mastra's order; date ranges
-        .index("by_thread_created", ["threadId", "createdAt", "seq"]),
+        .index("by_thread_created", ["threadId", "createdAt", "seq"])
+        # a resource's messages in all threads
+        .index("by_resource_created", ["resourceId", "createdAt", "seq"]),
         "resources": define_table(resource_fields)
         # get, save, update
         .index("by_key", ["id"]),
@@ -84,6 +86,9 @@ schema = define_schema(
                 "second": v.string(),
                 "count": v.number(),
             }
-        ).index("by_key", ["table", "index", "first", "second"]),
+        )
+        .index("by_key", ["table", "index", "first", "second"])
+        # what is counted of a thread, when it goes
+        .index("by_second", ["table", "index", "second"]),
     }
 )

@@ -47,6 +47,7 @@ def clear(ctx: MutationCtx, args: Args) -> None:
     counters.reset(ctx, table)
     if table == "threads":
         ctx.db.delete_range(ctx.db.query("messages").with_index("by_key"))
+        counters.reset(ctx, "messages")
     elif table == "messages":
         _forget_messages(ctx)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.errors import ConflictError, NotFoundError
+from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib.access import (
     Args,
     Doc,
@@ -110,6 +111,7 @@ def remove(ctx: MutationCtx, args: Args) -> None:
                 "by_thread_created", lambda q: q.eq("threadId", args["id"])
             )
         )
+        counters.forget_thread(ctx, args["id"])
         remove_document(ctx, "threads", thread)
 
 
