@@ -25,11 +25,15 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   "threads:listArrived": [{ limit: 10 }, DENIED, DENIED],
   "threads:save": [{ thread: { id: "t", resourceId: "alice" } }, FINE, "CONFLICT"],
   "threads:update": [{ id: "t", title: "New" }, FINE, "NOT_FOUND"],
+  "threads:updateResourceId": [{ id: "t", resourceId: "bob" }, "CONFLICT", "NOT_FOUND"],
   "threads:remove": [{ id: "t" }, FINE, FINE],
   "threads:clone": [{ id: "t", thread: { id: "new" } }, FINE, "NOT_FOUND"],
   "messages:list": [{ ...page, threadId: "t" }, FINE, FINE],
   "messages:listArrived": [{ limit: 10 }, DENIED, DENIED],
   "messages:listById": [{ ids: ["m"] }, FINE, FINE],
+  "messages:listByResource": [{ ...page, resourceId: "alice" }, FINE, FINE],
+  "messages:countByResource": [{ resourceId: "alice", limit: 10 }, FINE, FINE],
+  "messages:listBeside": [{ around: [{ id: "m", previous: 1, next: 1 }] }, FINE, FINE],
   "messages:save": [
     { messages: [{ id: "m", threadId: "t", role: "x", content: "1" }] },
     FINE,
@@ -63,8 +67,8 @@ beforeEach(async () => {
   deployment = deploy();
   const thread = { id: "t", resourceId: "alice" };
   await mutation(deployment, "threads:save", { thread });
-  const messages = [{ id: "m", threadId: "t", role: "user", content: '"x"' }];
-  await mutation(deployment, "messages:save", { messages });
+  const message = { id: "m", threadId: "t", resourceId: "alice", role: "user", content: '"x"' };
+  await mutation(deployment, "messages:save", { messages: [message] });
   await mutation(deployment, "resources:save", { resource: { id: "alice" } });
   await mutation(deployment, "traces:save", { trace: { id: "x", threadId: "t", name: "n" } });
   const score = { id: "e", threadId: "t", agentName: "a", type: "live" };
@@ -84,9 +88,9 @@ function ask(path: string, caller: Caller): Promise<any> {
   return call(deployment, kind as Kind, path, CASES[path]![0], caller);
 }
 
-/** Whether a reply holds nothing of anybody: null, or no records. */
+/** Whether a reply holds nothing of anybody: null, zero, or no records. */
 function isNothing(reply: any): boolean {
-  return reply === null || (reply.page ?? reply).length === 0;
+  return reply === null || reply.count === 0 || (reply.page ?? reply).length === 0;
 }
 
 test.each(Object.keys(CASES))("%s", async (path) => {

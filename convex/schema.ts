@@ -27,6 +27,8 @@ export const tables = {
     // Both change with the thread's messages, in their transaction.
     messageCount: v.number(),
     lastSeq: v.number(),
+    // Messages up to this number belong to the thread's owner, whatever they say (lib/ownership.ts).
+    takenOver: v.optional(v.number()),
     chunked,
   })
     // get, save, update
@@ -41,7 +43,9 @@ export const tables = {
     // get, save, update
     .index("by_key", ["id"])
     // a thread's messages in Mastra's order; date ranges
-    .index("by_thread_created", ["threadId", "createdAt", "seq"]),
+    .index("by_thread_created", ["threadId", "createdAt", "seq"])
+    // a resource's messages in all threads
+    .index("by_resource_created", ["resourceId", "createdAt", "seq"]),
   resources: defineTable({ ...resourceFields, chunked })
     // get, save, update
     .index("by_key", ["id"]),
@@ -84,7 +88,10 @@ export const tables = {
     // Empty for an index with one leading value.
     second: v.string(),
     count: v.number(),
-  }).index("by_key", ["table", "index", "first", "second"]),
+  })
+    .index("by_key", ["table", "index", "first", "second"])
+    // what is counted of a thread, when it goes
+    .index("by_second", ["table", "index", "second"]),
   // Text that a small document has no room for (lib/chunks.ts).
   chunks: defineTable({
     record: v.string(),
@@ -103,10 +110,10 @@ export const tables = {
   })
     // the sum; one shard to add to
     .index("by_table", ["table", "shard"]),
-  // Threads that are being deleted or copied, in steps (lib/cascade.ts).
+  // Threads that are being deleted, copied or given away, in steps (lib/cascade.ts).
   jobs: defineTable({
     threadId: v.string(),
-    kind: v.union(v.literal("remove"), v.literal("clone")),
+    kind: v.union(v.literal("remove"), v.literal("clone"), v.literal("own")),
     // The step that comes next: one that is started twice finds another number here.
     step: v.number(),
     clone: v.optional(
@@ -127,6 +134,14 @@ export const tables = {
         messageIds: v.optional(v.array(v.string())),
         limit: v.number(),
         // Where the walk through the source stands.
+        after: v.optional(v.array(v.union(v.number(), v.string()))),
+      }),
+    ),
+    own: v.optional(
+      v.object({
+        resourceId: v.string(),
+        lastSeq: v.number(),
+        // Where the walk through the thread stands.
         after: v.optional(v.array(v.union(v.number(), v.string()))),
       }),
     ),

@@ -18,7 +18,7 @@ import {
 
 /** The record in what is stored. */
 function publicRecord<R extends Row>(stored: StoredOf<R>): PublicOf<R> {
-  const { messageCount, lastSeq, ...record } = stored as Fields;
+  const { messageCount, lastSeq, takenOver, ...record } = stored as Fields;
   return record as PublicOf<R>;
 }
 
@@ -64,7 +64,7 @@ export async function save<T extends Table>(
     const unchanged = equal({ ...record, updatedAt: old.updatedAt }, old);
     record.updatedAt = unchanged ? old.updatedAt : later(ctx, old as { updatedAt: number });
   }
-  for (const name of ["messageCount", "lastSeq"]) {
+  for (const name of ["messageCount", "lastSeq", "takenOver"]) {
     if (name in before) record[name] = (before as Fields)[name];
   }
   return replace(ctx, table, loaded, record as unknown as Stored<T>);
@@ -151,6 +151,17 @@ export function patch<T extends Table>(
   fields: Partial<Stored<T>>,
 ): Promise<Public<T>> {
   return replace(ctx, table, before, { ...before.record, ...fields } as Stored<T>);
+}
+
+/** Change short fields of a row without reading its text, and keep the counters right. */
+export async function patchRow<T extends Table>(
+  ctx: Writer,
+  table: T,
+  before: Row<T>,
+  fields: Partial<Row<T>>,
+): Promise<void> {
+  await ctx.db.patch(before._id as Id<Table>, fields as any);
+  count(ctx, table, before, { ...before, ...fields } as unknown as Row);
 }
 
 /** Delete a record with its text and keep the counters right. */

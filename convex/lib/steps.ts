@@ -1,6 +1,6 @@
 /** Work in bounded steps: how much one transaction takes on. */
 
-import type { Writer } from "./access.js";
+import type { Reader, Writer } from "./access.js";
 import * as chunks from "./chunks.js";
 import type { Row, Table } from "./tables.js";
 
@@ -10,7 +10,7 @@ export const STEP_RECORDS = 500;
 const ROWS = 50;
 
 /** Whether the transaction has room for so many rows more. */
-export function hasRoom(ctx: Writer, rows: number): boolean {
+export function hasRoom(ctx: Reader, rows: number): boolean {
   return ctx.load.room >= rows * chunks.ROW_READ_BYTES;
 }
 

@@ -24,6 +24,13 @@ def record_change(kind: type[Record], id: Any, **fields: Any) -> dict[str, Any]:
     return change
 
 
+def some_text(value: Any, name: str) -> str:
+    """An argument that is text, and not empty. Raises `InvalidArgumentError` otherwise."""
+    if not isinstance(value, str) or not value:
+        raise InvalidArgumentError(f"{name} must be text, not {value!r:.60}", path=name)
+    return value
+
+
 def _several(given: Any, what: str) -> list[Any]:
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         raise InvalidArgumentError(f"{what} is a list of them, not {given!r:.60}", path=what)

@@ -116,7 +116,7 @@ def filled(count: int) -> Engine:
 
     save("threads:save", thread={"id": "t", "resourceId": "r"})
     save("threads:save", thread={"id": "other", "resourceId": "s"})
-    one = {"threadId": "t", "role": "user", "content": '"x"'}
+    one = {"threadId": "t", "resourceId": "r", "role": "user", "content": '"x"'}
     for start in range(0, count, 1000):
         some = range(start, min(start + 1000, count))
         save("messages:save", messages=[{"id": f"m{n}", "createdAt": n, **one} for n in some])
@@ -165,7 +165,8 @@ def lists() -> dict[str, tuple[str, dict[str, Any]]]:
             for order in ("createdAt", "updatedAt")
             for owner in ({}, {"resourceId": "r"})
         ],
-        "messages:list": [{"threadId": "t"}],
+        "messages:list": [{"threadId": "t"}, {"threadId": "t", "resourceId": "r"}],
+        "messages:listByResource": [{"resourceId": "r"}],
         "traces:list": [{}, {"threadId": "t"}, {"runId": "w"}, {"scope": "s"}, {"name": "n"}],
         "evals:list": [
             {},
@@ -210,6 +211,11 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
 GETS: dict[str, tuple[str, dict[str, Any]]] = {
     "threads:get": ("threads:get", {"id": "t5"}),
     "messages:listById": ("messages:listById", {"ids": ["m5", "m6", "none"]}),
+    "messages:listBeside": (
+        "messages:listBeside",
+        {"around": [{"id": "m20", "previous": 5, "next": 5}], "threadIds": ["t"]},
+    ),
+    "messages:countByResource": ("messages:countByResource", {"resourceId": "r", "limit": 10}),
     "messages:listArrived": ("messages:listArrived", {"limit": 10}),
     "threads:listArrived": ("threads:listArrived", {"limit": 10, "after": 3}),
     "resources:get": ("resources:get", {"id": "r5"}),

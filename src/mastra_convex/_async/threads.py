@@ -11,7 +11,7 @@ from mastra_convex._async.subscription import AsyncWatch
 from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models import Thread, ThreadPage
 from mastra_convex.reads import threads as reads
-from mastra_convex.updates import record_change
+from mastra_convex.updates import record_change, some_text
 
 
 class AsyncThreads(AsyncStorageBase):
@@ -74,6 +74,23 @@ class AsyncThreads(AsyncStorageBase):
             "update_thread",
             "threads:update",
             lambda: record_change(Thread, id, title=title, metadata=metadata),
+        )
+        return Thread.of(changed)
+
+    async def update_thread_resource_id(self, thread_id: str, resource_id: str) -> Thread:
+        """Give a thread to another resource, with all its messages, whoever they belonged to.
+
+        Nobody sees some of it as the old owner's and some as the new one's. Returns the thread; if
+        the resource has it already, nothing changes. Raises `NotFoundError` if there is no such
+        thread, `ConflictError` while it is still on its way from an earlier call.
+        """
+        changed = await self._mutate(
+            "update_thread_resource_id",
+            "threads:updateResourceId",
+            lambda: {
+                "id": some_text(thread_id, "thread_id"),
+                "resourceId": some_text(resource_id, "resource_id"),
+            },
         )
         return Thread.of(changed)
 

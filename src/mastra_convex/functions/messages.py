@@ -21,7 +21,7 @@ from mastra_convex.functions.lib.beside import messages_beside
 from mastra_convex.functions.lib.paging import arrivals_of, limit_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge_content
 from mastra_convex.functions.lib.records import by_key, later, public
-from mastra_convex.functions.lib.threads import Threads
+from mastra_convex.functions.lib.touched import Threads
 from mastra_convex.functions.validators import (
     arrivals,
     arrivals_args,
@@ -80,19 +80,22 @@ def list_by_resource(ctx: QueryCtx, args: Args) -> Doc:
 
 
 @storage_query(
-    args={"resourceId": v.string(), "cursor": v.optional(v.string()), "limit": v.number()},
-    returns=v.object({"count": v.number(), "cursor": v.union(v.string(), v.null())}),
+    args={"resourceId": v.string(), "after": v.optional(v.string()), "limit": v.number()},
+    returns=v.object({"count": v.number(), "after": v.union(v.string(), v.null())}),
 )
 def count_by_resource(ctx: QueryCtx, args: Args) -> Doc:
-    """How many messages belong to a resource, in the next `limit` threads that have any."""
+    """How many messages belong to a resource in the next `limit` threads that have any, by ids.
+
+    The answer's `after` is the next call's; it is null at the end.
+    """
+    limit = limit_of(args)
     if not owns(ctx, args["resourceId"]):
-        return {"count": 0, "cursor": None}
-    found = counters.owned_everywhere(ctx, args["resourceId"]).paginate(
-        args.get("cursor"), limit_of(args)
-    )
+        return {"count": 0, "after": None}
+    found = counters.owned_after(ctx, args["resourceId"], args.get("after", ""), limit + 1)
     threads = Threads(ctx)
-    visible = (each["count"] for each in found.page if threads.is_visible(each["second"]))
-    return {"count": sum(visible), "cursor": found.cursor}
+    some = found[:limit]
+    count = sum(each["count"] for each in some if threads.is_visible(each["second"]))
+    return {"count": count, "after": some[-1]["second"] if len(found) > limit else None}
 
 
 _around = v.array(

@@ -15,6 +15,7 @@ from mastra_convex.functions.lib.access import (
 )
 from mastra_convex.functions.lib.batches import check_batch
 from mastra_convex.functions.lib.copying import copy_thread
+from mastra_convex.functions.lib.ownership import change_owner
 from mastra_convex.functions.lib.paging import arrivals_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge
 from mastra_convex.functions.lib.records import by_key, later, patch, public
@@ -99,6 +100,16 @@ def update(ctx: MutationCtx, args: Args) -> Doc:
     if "metadata" in args:
         fields["metadata"] = merge(thread.get("metadata"), args["metadata"])
     return public(patch(ctx, "threads", thread, fields))
+
+
+@storage_mutation(args={"id": v.string(), "resourceId": v.string()}, returns=record(thread_fields))
+def update_resource_id(ctx: MutationCtx, args: Args) -> Doc:
+    """Give a thread to another owner, and all of its messages with it, whoever had them."""
+    thread = _existing(ctx, args["id"])
+    if thread["resourceId"] == args["resourceId"]:
+        return public(thread)
+    _require_owner(ctx, args["id"], args["resourceId"], thread)
+    return public(change_owner(ctx, thread, args["resourceId"]))
 
 
 @storage_mutation(args={"id": v.string()}, returns=v.null())

@@ -215,9 +215,9 @@ def _owned(resource_id: str) -> Read[int]:
     while True:
         reply = yield "messages:countByResource", args
         total += int(reply["count"])
-        if reply["cursor"] is None:
+        if reply["after"] is None:
             return total
-        args = {**args, "cursor": reply["cursor"]}
+        args = {**args, "after": reply["after"]}
 
 
 def _metadata_of(document: Doc) -> Any:

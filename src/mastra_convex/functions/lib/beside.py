@@ -10,7 +10,7 @@ from mastra_convex.functions.lib.access import Args, Ctx, Doc
 from mastra_convex.functions.lib.batches import check_batch
 from mastra_convex.functions.lib.paging import MAX_PAGE, MAX_PAGE_BYTES
 from mastra_convex.functions.lib.records import by_key, public
-from mastra_convex.functions.lib.threads import Threads
+from mastra_convex.functions.lib.touched import Threads
 
 _MAX_COUNT = 2**53 - 1
 

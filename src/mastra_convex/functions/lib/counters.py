@@ -9,7 +9,6 @@ has in all of them is a sum.
 from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx
-from mastra_convex.engine.query import Query
 from mastra_convex.functions.lib.access import Ctx, Doc
 from mastra_convex.functions.schema import schema
 
@@ -63,11 +62,18 @@ def owned(ctx: Ctx, resource_id: str, thread_id: str) -> float:
     return counter["count"] if counter else 0
 
 
-def owned_everywhere(ctx: Ctx, resource_id: str) -> Query:
-    """Counters of a resource's messages, one for each thread (`second`) that has any."""
-    return ctx.db.query("counters").with_index(
-        "by_key", lambda q: q.eq("table", "messages").eq("index", OWNED).eq("first", resource_id)
+def owned_after(ctx: Ctx, resource_id: str, after: str, count: int) -> list[Doc]:
+    """Counters of a resource's messages, one for each thread (`second`) that has any, after one."""
+    of_resource = ctx.db.query("counters").with_index(
+        "by_key",
+        lambda q: (
+            q.eq("table", "messages")
+            .eq("index", OWNED)
+            .eq("first", resource_id)
+            .gt("second", after)
+        ),
     )
+    return of_resource.take(count)
 
 
 def forget_thread(ctx: MutationCtx, thread_id: str) -> None:
