@@ -80,13 +80,25 @@ export const save = storageMutation({
   },
 });
 
-/** Change title and metadata; metadata is laid over the old, member by member. */
+/**
+ * Change title and metadata; metadata is laid over the old, member by member.
+ *
+ * With `expected`, only if owner and metadata are still those, to the letter.
+ */
 export const update = storageMutation({
-  args: { id: v.string(), title: v.optional(v.string()), metadata: v.optional(payload()) },
+  args: {
+    id: v.string(),
+    title: v.optional(v.string()),
+    metadata: v.optional(payload()),
+    expected: v.optional(
+      v.object({ resourceId: v.string(), metadata: v.union(payload(), v.null()) }),
+    ),
+  },
   returns: record(threadFields),
   handler: async (ctx, args) => {
     const thread = await existing(ctx, args.id);
     const before = await load(ctx, thread);
+    records.requireExpected(before.record, args.expected, "threads");
     const { title, metadata } = args;
     return records.patch(ctx, "threads", before, {
       updatedAt: records.later(ctx, thread),

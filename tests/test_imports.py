@@ -20,7 +20,7 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 FLOOR = ("errors", "values")
 # What both faces of the client may import.
 CLIENT = (
-    *(*FLOOR, "models", "reads", "updates", "_mailbox"),
+    *(*FLOOR, "models", "reads", "updates", "_mailbox", "_pauses"),
     *("backends.base", "backends.open_backend", "backends.open_async_backend"),
 )
 
@@ -85,6 +85,7 @@ LAYERS = {
     "protocol": Layer((*FLOOR, "protocol"), not_stdlib=WORK),
     "project": Layer(("errors", "project", "tokens")),
     "_mailbox": Layer(FLOOR),
+    "_pauses": Layer(),
     "_async": Layer((*CLIENT, "_async"), on_use=("backends",)),
     "_sync": Layer((*CLIENT, "_sync"), on_use=("backends",)),
     "": Layer((*FLOOR, "models", "_version", "_async", "_sync")),

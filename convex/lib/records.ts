@@ -5,6 +5,7 @@ import { owns, type Reader, type Writer } from "./access.js";
 import * as chunks from "./chunks.js";
 import type { Loaded } from "./chunks.js";
 import * as counters from "./counters.js";
+import { conflict } from "./errors.js";
 import {
   type Fields,
   indexFields,
@@ -93,6 +94,17 @@ export async function threadVisible(ctx: Reader, threadId: string | undefined): 
 /** The next `updatedAt`: now, but at least 1 ms after the one before, and after `after`. */
 export function later(ctx: Writer, before: { updatedAt: number }, after = 0): number {
   return Math.max(ctx.now, before.updatedAt + 1, after);
+}
+
+/** Throw CONFLICT if fields are not as `expected`; null stands for a missing one. */
+export function requireExpected(record: Fields, expected: Fields | undefined, table: Table): void {
+  for (const [name, value] of Object.entries(expected ?? {})) {
+    if ((record[name] ?? null) === value) continue;
+    throw conflict(
+      `${name} of '${record.id}' in ${table} has changed meanwhile; read it again, and try again`,
+      { table, id: String(record.id) },
+    );
+  }
 }
 
 /** Add a record that a caller gave, and count it; returns it. */

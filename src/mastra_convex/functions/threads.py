@@ -18,7 +18,7 @@ from mastra_convex.functions.lib.copying import copy_thread
 from mastra_convex.functions.lib.ownership import change_owner
 from mastra_convex.functions.lib.paging import arrivals_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge
-from mastra_convex.functions.lib.records import by_key, later, patch, public
+from mastra_convex.functions.lib.records import by_key, later, patch, public, require_expected
 from mastra_convex.functions.lib.records import remove as remove_document
 from mastra_convex.functions.lib.records import save as save_record
 from mastra_convex.functions.validators import (
@@ -88,12 +88,23 @@ def save(ctx: MutationCtx, args: Args) -> Doc:
 
 
 @storage_mutation(
-    args={"id": v.string(), "title": v.optional(v.string()), "metadata": v.optional(payload())},
+    args={
+        "id": v.string(),
+        "title": v.optional(v.string()),
+        "metadata": v.optional(payload()),
+        "expected": v.optional(
+            v.object({"resourceId": v.string(), "metadata": v.union(payload(), v.null())})
+        ),
+    },
     returns=record(thread_fields),
 )
 def update(ctx: MutationCtx, args: Args) -> Doc:
-    """Change title and metadata; metadata is laid over the old, member by member."""
+    """Change title and metadata; metadata is laid over the old, member by member.
+
+    With `expected`, only if owner and metadata are still those, to the letter.
+    """
     thread = _existing(ctx, args["id"])
+    require_expected(thread, args, "threads")
     fields: Doc = {"updatedAt": later(ctx, thread)}
     if "title" in args:
         fields["title"] = args["title"]
