@@ -68,7 +68,7 @@ export async function copyingOf(
 
 async function titleOfCopy(ctx: Writer, source: Row<"threads">) {
   const { title } = await records.read(ctx, source);
-  return title === undefined ? {} : { title: `Clone of ${title}` };
+  return title ? { title: `Clone of ${title}` } : {};
 }
 
 /** Write into the new thread's metadata what it is a copy of, once the first message is known. */
