@@ -9,8 +9,10 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 import {
+  chunkFields,
   evalFields,
   messageFields,
+  observationalMemoryFields,
   resourceFields,
   threadFields,
   time,
@@ -79,6 +81,19 @@ export const tables = {
     .index("by_workflow_status", ["workflowName", "stateType", "createdAt"])
     .index("by_resource", ["resourceId", "createdAt"])
     .index("by_status", ["stateType", "createdAt"]),
+  observationalMemory: defineTable({ ...observationalMemoryFields, chunked })
+    // change
+    .index("by_key", ["id"])
+    // the generations of a thread; those of a resource have no thread
+    .index("by_thread", ["threadId", "generationCount"])
+    .index("by_resource", ["threadId", "resourceId", "generationCount"]),
+  // What waits to become active in a record of observational memory (lib/observations.ts).
+  observationChunks: defineTable({ ...chunkFields, recordId: v.string(), chunked })
+    // clear
+    .index("by_key", ["id"])
+    // a record's, in order; whether a cycle is there
+    .index("by_record", ["recordId"])
+    .index("by_cycle", ["recordId", "cycleId"]),
   // How many documents an index has under its leading values: totals of lists are read, not
   // counted (lib/counters.ts).
   counters: defineTable({

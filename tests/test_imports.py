@@ -20,7 +20,7 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 FLOOR = ("errors", "values")
 # What both faces of the client may import.
 CLIENT = (
-    *(*FLOOR, "models", "reads", "updates", "_mailbox", "_pauses"),
+    *(*FLOOR, "models", "reads", "updates", "memory_updates", "_mailbox", "_pauses"),
     *("backends.base", "backends.open_backend", "backends.open_async_backend"),
 )
 
@@ -60,6 +60,7 @@ LAYERS = {
     "models": Layer((*FLOOR, "record"), not_stdlib=WORK),
     "reads": Layer((*FLOOR, "record", "models", "reads"), not_stdlib=WORK),
     "updates": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
+    "memory_updates": Layer((*FLOOR, "record", "models"), not_stdlib=frozenset({"sqlite3"})),
     "importers": Layer((*FLOOR, "importers"), not_stdlib=WORK),
     "engine": Layer((*FLOOR, "engine"), not_named=ENTITIES),
     "engine.store": Layer((*FLOOR, "engine"), not_stdlib=frozenset(), not_named=ENTITIES),

@@ -55,7 +55,7 @@ export async function pageOf<T extends Table>(
   ctx: Reader,
   table: T,
   index: string,
-  values: string[],
+  values: (string | undefined)[],
   args: ListArgs,
   { hidden = false, pick }: { hidden?: boolean; pick?: Pick<T> } = {},
 ): Promise<Page<T>> {
@@ -68,7 +68,7 @@ export async function pageOf<T extends Table>(
   const { page, last, more } = await collect<T>(ctx, range, args.order, after, limit, pick);
   const found: Page<T> = { page, cursor: more ? encodeCursor(query, last!) : null };
   if (args.withTotal && args.from === undefined && args.to === undefined) {
-    const total = await counters.total(ctx, table, index, values);
+    const total = await counters.total(ctx, table, index, values as string[]);
     if (total !== undefined) found.total = total;
   }
   return found;
@@ -81,7 +81,12 @@ export function threadRange(threadId: string): Range {
   return { table: "messages", index, fields, values: [threadId] };
 }
 
-function rangeOf(table: Table, index: string, values: string[], args: ListArgs): Range {
+function rangeOf(
+  table: Table,
+  index: string,
+  values: (string | undefined)[],
+  args: ListArgs,
+): Range {
   const fields = [...indexFields(table, index), "_creationTime"];
   return { table, index, fields, values, from: args.from, to: args.to };
 }

@@ -10,6 +10,8 @@ export const TABLES = [
   "traces",
   "evals",
   "workflowRuns",
+  "observationalMemory",
+  "observationChunks",
 ] as const;
 export type Table = (typeof TABLES)[number];
 

@@ -29,7 +29,11 @@ def _create_commit_log(connection: Connection) -> None:
     connection.execute("INSERT INTO _commits VALUES (1, '[]', '{}')")
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_create_commit_log,)
+def _nothing(_connection: Connection) -> None:
+    """For a change that adds tables, columns or indexes."""
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_create_commit_log, _nothing)
 FORMAT_VERSION = len(STEPS)
 
 

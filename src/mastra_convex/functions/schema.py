@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from mastra_convex.engine.schema import define_schema, define_table
 from mastra_convex.functions.validators import (
+    chunk_fields,
     eval_fields,
     message_fields,
+    observational_memory_fields,
     resource_fields,
     thread_fields,
     trace_fields,
@@ -75,6 +77,19 @@ schema = define_schema(
         .index("by_workflow_status", ["workflowName", "stateType", "createdAt"])
         .index("by_resource", ["resourceId", "createdAt"])
         .index("by_status", ["stateType", "createdAt"]),
+        "observationalMemory": define_table(observational_memory_fields)
+        # change
+        .index("by_key", ["id"])
+        # the generations of a thread; those of a resource have no thread
+        .index("by_thread", ["threadId", "generationCount"])
+        .index("by_resource", ["threadId", "resourceId", "generationCount"]),
+        # What waits to become active in a record of observational memory (lib/observations.py).
+        "observationChunks": define_table({**chunk_fields, "recordId": v.string()})
+        # clear
+        .index("by_key", ["id"])
+        # a record's, in order; whether a cycle is there
+        .index("by_record", ["recordId"])
+        .index("by_cycle", ["recordId", "cycleId"]),
         # How many documents an index has under its leading values: totals of lists are read, not
         # counted (lib/counters.py).
         "counters": define_table(
