@@ -29,10 +29,13 @@ from mastra_convex.errors import (
     UnreachableError,
 )
 from mastra_convex.models import (
+    ActivatedObservations,
     Eval,
     EvalPage,
     Message,
     MessagePage,
+    ObservationalMemory,
+    ObservationChunk,
     Resource,
     TableStatistics,
     Thread,
@@ -46,6 +49,7 @@ from mastra_convex.models import (
 )
 
 __all__ = [
+    "ActivatedObservations",
     "AsyncConvexStorage",
     "AsyncWatch",
     "ConflictError",
@@ -68,6 +72,8 @@ __all__ = [
     "NewerFormatError",
     "NewerFunctionsError",
     "NotFoundError",
+    "ObservationChunk",
+    "ObservationalMemory",
     "OlderFunctionsError",
     "ProjectError",
     "Resource",

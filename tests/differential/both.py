@@ -44,18 +44,23 @@ class Both:
         """A time in the past that nothing else has."""
         return Date(next(self.moments))
 
-    def run(self, method: str, args: Any, *choices: Choice, positional: bool = False) -> Any:
-        """Do the same with both, and fail unless the answers are the same but for the choices."""
+    def run(self, method: str, args: Any, *choices: Choice) -> Any:
+        """Do the same with both, and fail unless the answers are the same but for the choices.
+
+        `args` are the members of the method's argument, or a tuple of its arguments.
+        """
         self.done[method] += 1
         self.clock.now += self.dice.randint(50, 5000)
         theirs = self._of_mastra(method, args)
-        ours = self._of_us(method, args, positional)
+        ours = self._of_us(method, args)
         if isinstance(theirs, Refused) or isinstance(ours, ConvexStorageError):
             assert isinstance(theirs, Refused), f"{method} {args}: only ours refuses: {ours!r}"
             assert isinstance(ours, ConvexStorageError), f"{method} {args}: only Mastra: {theirs}"
             return None
         if method == "cloneThread":
             self._learn(ours["messageIdMap"], theirs["messageIdMap"])
+        elif isinstance(ours, dict) and isinstance(theirs, dict) and "generationCount" in ours:
+            self.same(ours["id"], theirs["id"])
         theirs = translated(theirs, self.ours_of)
         for choice in choices:
             ours, theirs = choice(ours), choice(theirs)
@@ -71,15 +76,16 @@ class Both:
 
     def _of_mastra(self, method: str, args: Any) -> Any:
         try:
-            given = translated(args, self.theirs_of)
-            return self.reference.call(self.domain, method, given, now=self.clock.now)
+            given = args if isinstance(args, tuple) else (args,)
+            given = translated(list(given), self.theirs_of)
+            return self.reference.call(self.domain, method, *given, now=self.clock.now)
         except Refused as error:
             return error
 
-    def _of_us(self, method: str, args: Any, positional: bool) -> Any:
+    def _of_us(self, method: str, args: Any) -> Any:
         try:
-            call, args = getattr(self.ours, method), mastra.to_ours(args)
-            return call(args) if positional else call(**args)
+            call, given = getattr(self.ours, method), mastra.to_ours(args)
+            return call(*given) if isinstance(args, tuple) else call(**given)
         except ConvexStorageError as error:
             return error
 
@@ -88,7 +94,11 @@ class Both:
         sources = {self.ours_of.get(source, source): copy for source, copy in theirs.items()}
         assert ours.keys() == sources.keys()
         for source, copy in ours.items():
-            self.theirs_of[copy], self.ours_of[sources[source]] = sources[source], copy
+            self.same(copy, sources[source])
+
+    def same(self, ours: str, theirs: str) -> None:
+        """Two ids are of one record."""
+        self.theirs_of[ours], self.ours_of[theirs] = theirs, ours
 
 
 def translated(value: Any, names: dict[str, str]) -> Any:

@@ -239,7 +239,7 @@ class Operations:
 
     def delete_messages(self) -> None:
         ids = self.dice.sample(self.names, self.dice.choice([0, 1, 2]))
-        self.both.run("deleteMessages", ids, positional=True)
+        self.both.run("deleteMessages", (ids,))
 
     def query(self) -> Doc:
         """What both lists of messages take."""
@@ -329,7 +329,7 @@ class Operations:
             change = {"id": copies[0], "content": {"metadata": self.metadata()}}
             choices = [memory.messages_of, memory.role_of_a_change]
             self.both.run("updateMessages", {"messages": [change]}, *choices)
-            self.both.run("deleteMessages", copies[1:3], positional=True)
+            self.both.run("deleteMessages", (copies[1:3],))
         self.both.run("deleteThread", {"threadId": new})
 
     # Resources.

@@ -15,7 +15,7 @@ from mastra_convex.models import ActivatedObservations, ObservationalMemory, Obs
 from mastra_convex.reads import observational_memory as reads
 
 
-class AsyncObservationalMemory(AsyncStorageBase):
+class AsyncObservations(AsyncStorageBase):
     """The operations on observational memory. Each is one transaction."""
 
     async def get_observational_memory(

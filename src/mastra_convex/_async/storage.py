@@ -9,7 +9,7 @@ from mastra_convex._async.copies import AsyncCopies
 from mastra_convex._async.evals import AsyncEvals
 from mastra_convex._async.message_lists import AsyncMessageLists
 from mastra_convex._async.messages import AsyncMessages
-from mastra_convex._async.observational_memory import AsyncObservationalMemory
+from mastra_convex._async.observational_memory import AsyncObservations
 from mastra_convex._async.resources import AsyncResources
 from mastra_convex._async.system import AsyncSystem
 from mastra_convex._async.threads import AsyncThreads
@@ -25,7 +25,7 @@ class AsyncConvexStorage(
     AsyncMessages,
     AsyncMessageLists,
     AsyncResources,
-    AsyncObservationalMemory,
+    AsyncObservations,
     AsyncTraces,
     AsyncEvals,
     AsyncWorkflowRuns,

@@ -16,7 +16,7 @@ from mastra_convex.models import ActivatedObservations, ObservationalMemory, Obs
 from mastra_convex.reads import observational_memory as reads
 
 
-class ObservationalMemory(StorageBase):
+class Observations(StorageBase):
     """The operations on observational memory. Each is one transaction."""
 
     def get_observational_memory(

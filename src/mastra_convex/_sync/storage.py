@@ -10,7 +10,7 @@ from mastra_convex._sync.copies import Copies
 from mastra_convex._sync.evals import Evals
 from mastra_convex._sync.message_lists import MessageLists
 from mastra_convex._sync.messages import Messages
-from mastra_convex._sync.observational_memory import ObservationalMemory
+from mastra_convex._sync.observational_memory import Observations
 from mastra_convex._sync.resources import Resources
 from mastra_convex._sync.system import System
 from mastra_convex._sync.threads import Threads
@@ -26,7 +26,7 @@ class ConvexStorage(
     Messages,
     MessageLists,
     Resources,
-    ObservationalMemory,
+    Observations,
     Traces,
     Evals,
     WorkflowRuns,

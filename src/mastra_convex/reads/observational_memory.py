@@ -7,7 +7,10 @@ from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.models import ObservationalMemory
-from mastra_convex.reads.listing import Read, Window, given, listing, named, time_range
+from mastra_convex.reads.listing import Read, given, named, time_range
+
+# Generations are large, and few are wanted.
+_AT_ONCE = 20
 
 
 def subject(thread_id: Any, resource_id: Any) -> dict[str, Any]:
@@ -35,12 +38,14 @@ def history(
             raise InvalidArgumentError(f"{name} must be >= 0 and whole, not {value!r}", path=name)
     times = time_range(from_date, to_date)
     low, high = times.get("from", float("-inf")), times.get("to", float("inf"))
-    size: int | bool = False if limit is None else offset + limit
-    found = yield from listing(
-        "observationalMemory:list",
-        subject(thread_id, resource_id),
-        Window(0, size, include_total=False),
-        (lambda document: low <= document["createdAt"] <= high) if times else None,
-        look_beyond=False,
-    )
-    return [ObservationalMemory.of(document) for document in found.documents[offset:]]
+    found: list[ObservationalMemory] = []
+    args = {**subject(thread_id, resource_id), "limit": _AT_ONCE}
+    end = None if limit is None else offset + limit
+    while end is None or len(found) < end:
+        reply = yield "observationalMemory:list", args
+        inside = (each for each in reply["page"] if low <= each["createdAt"] <= high)
+        found += [ObservationalMemory.of(document) for document in inside]
+        if reply["cursor"] is None:
+            break
+        args = {**args, "cursor": reply["cursor"]}
+    return found[offset:end]

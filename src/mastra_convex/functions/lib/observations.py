@@ -161,7 +161,9 @@ def activate(ctx: MutationCtx, before: Doc, args: Args) -> list[Doc]:
     for chunk in chunks[count:]:
         patch(ctx, CHUNKS, chunk, {"messageTokens": chunk["messageTokens"]})
     chosen = chunks[:count]
-    last: float = args.get("lastObservedAt", chosen[-1]["lastObservedAt"])
+    last: float = (
+        args["lastObservedAt"] if "lastObservedAt" in args else chosen[-1]["lastObservedAt"]
+    )
     fresh = "\n\n".join(decode_payload(each["observations"]) for each in chosen)
     active = decode_payload(before["activeObservations"])
     boundary = f"\n\n--- message boundary ({_iso(last)}) ---\n\n"
