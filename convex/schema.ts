@@ -89,11 +89,10 @@ export const tables = {
     .index("by_resource", ["threadId", "resourceId", "generationCount"]),
   // What waits to become active in a record of observational memory (lib/observations.ts).
   observationChunks: defineTable({ ...chunkFields, recordId: v.string(), chunked })
-    // clear
-    .index("by_key", ["id"])
-    // a record's, in order; whether a cycle is there
-    .index("by_record", ["recordId"])
-    .index("by_cycle", ["recordId", "cycleId"]),
+    // whether a cycle is there
+    .index("by_key", ["recordId", "cycleId"])
+    // a record's, oldest first
+    .index("by_record", ["recordId", "createdAt"]),
   // How many documents an index has under its leading values: totals of lists are read, not
   // counted (lib/counters.ts).
   counters: defineTable({

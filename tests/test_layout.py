@@ -33,6 +33,16 @@ TESTED_ELSEWHERE = {
     # What is wrong with a call names its operation: the part that all of them share.
     "_async/base.py": "tests/contract/test_errors.py",
     "_async/storage.py": "tests/contract/test_sharing.py",
+    "_async/message_lists.py": "tests/contract/test_message_lists.py",
+    "reads/message_lists.py": "tests/contract/test_message_lists.py",
+    # What its arguments become is seen in what they do.
+    "memory_updates.py": "tests/contract/test_observational_memory.py",
+    "_pauses.py": "tests/contract/test_concurrent_changes.py",
+    # Shared by functions of one entity, whose scenarios say all of what it does.
+    "functions/lib/beside.py": "scenarios/messages.json",
+    "functions/lib/touched.py": "scenarios/messages.json",
+    "functions/lib/ownership.py": "scenarios/threads.json",
+    "functions/lib/observations.py": "scenarios/observational_memory.json",
     # Calls and expected replies are data, which other languages' functions can be held against.
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
     # A number, which `system:version` tells.

@@ -88,11 +88,7 @@ export async function withChunks(ctx: Reader, record: Public<typeof TABLE>) {
 
 /** Add a chunk to a record, unless one of its cycle is there; whether it was added. */
 export async function addChunk(ctx: Writer, id: string, chunk: Chunk): Promise<boolean> {
-  const known = await ctx.db
-    .query(CHUNKS)
-    .withIndex("by_cycle", (q) => q.eq("recordId", id).eq("cycleId", chunk.cycleId))
-    .first();
-  if (known) return false;
+  if (await records.byKey(ctx, CHUNKS, id, chunk.cycleId)) return false;
   const waiting = await chunksOf(ctx, id);
   const bytes = [...waiting.map(textBytes), inlineText(chunk)].reduce((sum, each) => sum + each, 0);
   if (waiting.length + 1 > MAX_CHUNKS || bytes > MAX_CHUNK_BYTES) {

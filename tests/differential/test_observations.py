@@ -127,7 +127,7 @@ class Operations:
             chunk |= {"suggestedContinuation": "go on", "extractedValues": {"$x": 1}}
         if self.dice.random() < 0.3:
             chunk |= {"currentTask": "this", "threadTitle": "T", "extractionFailures": []}
-        given = {"id": self.id_of(record), "chunk": chunk}
+        given: Doc = {"id": self.id_of(record), "chunk": chunk}
         if self.dice.random() < 0.5:
             given["lastBufferedAtTime"] = self.both.moment()
         self.both.run("updateBufferedObservations", given)

@@ -10,6 +10,7 @@ from mastra_convex.engine.query import Query
 from mastra_convex.errors import ConflictError, LimitExceededError, UnauthenticatedError
 from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns
 from mastra_convex.functions.lib.records import (
+    by_key,
     insert,
     later,
     patch,
@@ -95,8 +96,7 @@ def _chunk(document: Doc) -> Doc:
 
 def add_chunk(ctx: MutationCtx, id: str, chunk: Doc) -> bool:
     """Add a chunk to a record, unless one of its cycle is there; whether it was added."""
-    known = ctx.db.find(CHUNKS, "by_cycle", id, chunk["cycleId"])
-    if known is not None:
+    if by_key(ctx, CHUNKS, id, chunk["cycleId"]) is not None:
         return False
     chunks = [*chunks_of(ctx, id), chunk]
     size = sum(len(each["observations"]) + len(each["messageIds"]) for each in chunks)
