@@ -41,7 +41,7 @@ INSIDE = {"messageCount", "lastSeq", "recordId"}
 # In tables of their own.
 APART = {"bufferedObservationChunks"}
 # A ready record is given with its times.
-GIVEN = {ObservationalMemory: {"createdAt", "updatedAt"}}
+GIVEN: dict[type[Record], set[str]] = {ObservationalMemory: {"createdAt", "updatedAt"}}
 
 
 def test_every_model_is_public() -> None:

@@ -76,6 +76,13 @@ def owned_after(ctx: Ctx, resource_id: str, after: str, count: int) -> list[Doc]
     return of_resource.take(count)
 
 
+def give_thread(ctx: MutationCtx, thread_id: str, resource_id: str, messages: int) -> None:
+    """Count all messages of a thread as the resource's."""
+    forget_thread(ctx, thread_id)
+    if messages:
+        _add(ctx, "messages", OWNED, (resource_id, thread_id), messages)
+
+
 def forget_thread(ctx: MutationCtx, thread_id: str) -> None:
     """Forget what is counted of a thread whose messages were deleted."""
     of_thread = ctx.db.query("counters").with_index(
