@@ -44,7 +44,7 @@ class LibSQL:
         self._process.stdin.write(json.dumps({"method": method, "args": args}) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        assert answer["synchronous"] in (1, 2), answer
+        assert answer["synchronous"] == 2, answer
         self.value = answer["value"]
         return float(answer["spent"])
 
