@@ -108,3 +108,13 @@ def translated(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, dict):
         return {names.get(name, name): translated(item, names) for name, item in value.items()}
     return [translated(each, names) for each in value] if isinstance(value, list) else value
+
+
+def run(both: Both, operations: Any, steps: int) -> Counter[str]:
+    """Do so many operations with both; returns how often each was done. Closes ours."""
+    try:
+        for _ in range(steps):
+            operations.step()
+    finally:
+        both.storage.close()
+    return both.done

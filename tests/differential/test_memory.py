@@ -5,15 +5,15 @@ the choices, and tested elsewhere. What only ours refuses is not sent to Mastra.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
 from mastra_convex import Message, NotFoundError
-from tests.differential import mastra, memory
-from tests.differential.both import Both, Choice
+from tests.differential import memory
+from tests.differential.both import Both, Choice, run
 from tests.differential.mastra import Date, Mastra
 from tests.functions.scenarios import Clock
 
@@ -21,12 +21,6 @@ SEEDS = [1, 2, 3]
 STEPS = 2000
 
 Doc = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def reference() -> Iterator[Mastra]:
-    with mastra.started() as store:
-        yield store
 
 
 RESOURCES = ["r0", "r1", "r2"]
@@ -360,29 +354,17 @@ class Operations:
         self.both.run("updateResource", given, memory.no_metadata_is_none)
 
 
-def run(reference: Mastra, clock: Clock, seed: int) -> Counter[str]:
+def run_all(reference: Mastra, clock: Clock, seed: int) -> Counter[str]:
     """Do as many operations as there are steps; returns how often each was done."""
     both = Both("memory", memory.OurMemory, reference, clock, seed)
-    try:
-        operations = Operations(both)
-        for _ in range(STEPS):
-            operations.step()
-    finally:
-        both.storage.close()
-    return both.done
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of both."""
-    return Clock(now=1_700_000_000_000).install(monkeypatch)
+    return run(both, Operations(both), STEPS)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_same_operations_give_the_same_answers(
     reference: Mastra, clock: Clock, seed: int
 ) -> None:
-    done = run(reference, clock, seed)
+    done = run_all(reference, clock, seed)
     # Every kind of operation has been tried, each of them often.
     assert len(done) == 18
     assert min(done.values()) > 20
@@ -410,4 +392,4 @@ def test_each_choice_is_one(
     kept = (lambda *_: lambda value: value) if choice == "own_of" else (lambda value: value)
     monkeypatch.setattr(memory, choice, kept)
     with pytest.raises(AssertionError, match="of ours, "):
-        run(reference, clock, SEEDS[0])
+        run_all(reference, clock, SEEDS[0])

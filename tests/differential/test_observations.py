@@ -5,13 +5,13 @@ with ours alone. A reflection follows the present generation, as it does in Mast
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.differential import mastra, observations
-from tests.differential.both import Both
+from tests.differential import observations
+from tests.differential.both import Both, run
 from tests.differential.mastra import Date, Mastra
 from tests.functions.scenarios import Clock
 
@@ -19,12 +19,6 @@ SEEDS = [1, 2]
 STEPS = 1000
 
 Doc = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def reference() -> Iterator[Mastra]:
-    with mastra.started() as store:
-        yield store
 
 
 class Operations:
@@ -202,29 +196,17 @@ class Operations:
         self.both.run("getObservationalMemoryHistory", given, observations.a_record)
 
 
-def run(reference: Mastra, clock: Clock, seed: int) -> Counter[str]:
+def run_all(reference: Mastra, clock: Clock, seed: int) -> Counter[str]:
     """Do as many operations as there are steps; returns how often each was done."""
     both = Both("memory", observations.OurObservations, reference, clock, seed)
-    try:
-        operations = Operations(both)
-        for _ in range(STEPS):
-            operations.step()
-    finally:
-        both.storage.close()
-    return both.done
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of both."""
-    return Clock(now=1_700_000_000_000).install(monkeypatch)
+    return run(both, Operations(both), STEPS)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_same_operations_give_the_same_answers(
     reference: Mastra, clock: Clock, seed: int
 ) -> None:
-    done = run(reference, clock, seed)
+    done = run_all(reference, clock, seed)
     # Every method has been called, each of them often.
     assert len(done) == 17
     assert min(done.values()) > 5
@@ -237,4 +219,4 @@ def test_each_choice_is_one(
     """Without it, the answers differ."""
     monkeypatch.setattr(observations, choice, lambda value: value)
     with pytest.raises(AssertionError, match="of ours, "):
-        run(reference, clock, SEEDS[0])
+        run_all(reference, clock, SEEDS[0])
