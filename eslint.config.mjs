@@ -2,7 +2,7 @@
 import parser from "@typescript-eslint/parser";
 import { builtinModules } from "node:module";
 
-const entities = "threads|messages|resources|traces|evals|workflowRuns|system";
+const entities = "threads|messages|resources|traces|evals|workflowRuns|observationalMemory|system";
 
 const node = {
   regex: `^(node:|(${builtinModules.join("|")})(/|$))`,

@@ -1,4 +1,4 @@
-/** Deleting and copying long threads: at every step, readers see all of them or nothing. */
+/** Deleting, copying, giving away long threads: at every step, readers see all or nothing of it. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { internal } from "./_generated/api.js";
@@ -23,7 +23,7 @@ afterEach(() => {
 // More than two steps take.
 const MANY = 1200;
 
-async function threadOfMany(): Promise<Deployment> {
+async function threadOfMany(resourceId?: string): Promise<Deployment> {
   const deployment = deploy();
   await mutation(deployment, "threads:save", { thread: { id: "t", resourceId: "alice" } });
   for (const part of [0, 1]) {
@@ -32,6 +32,7 @@ async function threadOfMany(): Promise<Deployment> {
       threadId: "t",
       role: "user",
       content: '"x"',
+      ...(resourceId && { resourceId }),
     }));
     await mutation(deployment, "messages:save", { messages });
   }
@@ -180,6 +181,129 @@ test("chosen messages that go meanwhile do not hide those behind them", async ()
   await settle(deployment);
   const list = { threadId: "copy", order: "asc", limit: 1, withTotal: true };
   expect(await query(deployment, "messages:list", list)).toMatchObject({ total: 504 });
+});
+
+describe("giving away", () => {
+  const give = { id: "t", resourceId: "bob" };
+  const idsOf = (reply: any) => reply.page.map((each: any) => each.id);
+
+  /** What readers see of what a resource has of the thread, in every way there is to look. */
+  async function hold(deployment: Deployment, resourceId: string) {
+    const args = { order: "asc", limit: 500 };
+    const total = { ...args, withTotal: true };
+    const around = [{ id: "m0-0", previous: 0, next: 1 }];
+    const ids = { ids: ["m0-0", "m1-599"] };
+    const arrived = await query(deployment, "messages:listArrived", { limit: 500 });
+    const all = await query(deployment, "messages:list", { ...args, threadId: "t" });
+    const owners = [
+      ...all.page,
+      ...arrived.page,
+      ...(await query(deployment, "messages:listById", ids)),
+    ];
+    const inThread = await query(deployment, "messages:list", {
+      ...total,
+      threadId: "t",
+      resourceId,
+    });
+    return {
+      // In lists of the thread, and of what arrives, all messages or none are the resource's.
+      owned: [...new Set(owners.map((each: any) => each.resourceId === resourceId))],
+      inThread: idsOf(inThread).length,
+      beside: idsOf(await query(deployment, "messages:listBeside", { around, resourceId })),
+      byResource: idsOf(await query(deployment, "messages:listByResource", { ...args, resourceId }))
+        .length,
+      count: (await query(deployment, "messages:countByResource", { resourceId, limit: 10 })).count,
+      own: (await query(deployment, "messages:list", { ...args, threadId: "t" }, { resourceId }))
+        .page.length,
+    };
+  }
+  const NONE = { owned: [false], inThread: 0, beside: [], byResource: 0, count: 0, own: 0 };
+  const SEEN = { owned: [true], inThread: 500, beside: ["m0-0", "m0-1"], own: 500 };
+  const ALL = { ...SEEN, byResource: 500, count: MANY };
+
+  async function thread(): Promise<Deployment> {
+    const deployment = await threadOfMany("alice");
+    expect(await hold(deployment, "alice")).toEqual(ALL);
+    return deployment;
+  }
+
+  test("shows each reader the old owner or the new one, at every step", async () => {
+    const deployment = await thread();
+    const given = await mutation(deployment, "threads:updateResourceId", give);
+    expect(given).toMatchObject({ id: "t", resourceId: "bob", updatedAt: 1_000_001 });
+    const states: number[] = [];
+    const rounds = await settle(deployment, async () => {
+      const { byResource, count, ...held } = await hold(deployment, "bob");
+      expect(held).toEqual(SEEN);
+      states.push(count);
+      expect(byResource).toBe(count === 0 ? 0 : 500);
+      expect(await hold(deployment, "alice")).toEqual(NONE);
+    });
+    expect(rounds).toBe(2);
+    expect(states).toEqual([0, MANY]);
+    expect(await hold(deployment, "bob")).toEqual(ALL);
+    const { messages, jobs, threads, counters } = await dump(deployment);
+    expect(new Set(messages!.map((each) => each.resourceId))).toEqual(new Set(["bob"]));
+    expect([jobs, "takenOver" in threads![0]]).toEqual([[], false]);
+    const owned = counters!.filter(({ index }) => index === "owned");
+    expect(owned).toMatchObject([{ first: "bob", second: "t", count: MANY }]);
+  });
+
+  test("a step that is run twice does nothing the second time", async () => {
+    const deployment = await thread();
+    await mutation(deployment, "threads:updateResourceId", give);
+    const job = (await dump(deployment)).jobs![0];
+    const run = () => deployment.mutation(internal.threads.work, { job: job._id, step: 1 });
+    await run();
+    const once = await dump(deployment);
+    await run();
+    expect(await dump(deployment)).toEqual(once);
+  });
+
+  test("takes what is added and deleted meanwhile; what is on its way waits", async () => {
+    const deployment = await thread();
+    await mutation(deployment, "threads:updateResourceId", give);
+    const late = { id: "late", threadId: "t", resourceId: "carol", role: "user", content: "1" };
+    await mutation(deployment, "messages:save", { messages: [{ ...late, createdAt: 1 }] });
+    await mutation(deployment, "messages:remove", { ids: ["m1-598"] });
+    await mutation(deployment, "messages:update", { messages: [{ id: "late", content: "2" }] });
+    const refused = [
+      ["messages:update", { messages: [{ id: "m1-599", resourceId: "carol" }] }],
+      ["messages:save", { messages: [{ ...late, id: "m1-599" }] }],
+      ["threads:updateResourceId", { id: "t", resourceId: "carol" }],
+      ["threads:save", { thread: { id: "t", resourceId: "carol" } }],
+    ] as const;
+    for (const [path, args] of refused) {
+      expect(await refusal(mutation(deployment, path, args)), path).toBe("CONFLICT");
+    }
+    await mutation(deployment, "threads:save", {
+      thread: { id: "t", resourceId: "bob", title: "T" },
+    });
+    await settle(deployment);
+    expect((await hold(deployment, "bob")).count).toBe(MANY - 1);
+    expect((await hold(deployment, "carol")).count).toBe(1);
+    expect((await query(deployment, "threads:get", { id: "t" })).title).toBe("T");
+  });
+
+  test.each(["now", "later"])("leaves nothing when the thread is deleted %s", async (when) => {
+    const deployment = await thread();
+    await mutation(deployment, "threads:updateResourceId", give);
+    if (when === "later") await step(deployment);
+    await mutation(deployment, "threads:remove", { id: "t" });
+    await settle(deployment);
+    const { messages, jobs, threads, counters } = await dump(deployment);
+    expect([messages, jobs, threads, counters]).toEqual([[], [], [], []]);
+  });
+
+  test("a copy that is made meanwhile is the new owner's", async () => {
+    const deployment = await thread();
+    await mutation(deployment, "threads:updateResourceId", give);
+    await mutation(deployment, "threads:clone", { id: "t", thread: { id: "copy" } });
+    await settle(deployment);
+    const { messages } = await dump(deployment);
+    expect(messages).toHaveLength(2 * MANY);
+    expect(new Set(messages!.map((each) => each.resourceId))).toEqual(new Set(["bob"]));
+  });
 });
 
 test("a table of many is cleared in steps; what is saved meanwhile stays", async () => {

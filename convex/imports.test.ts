@@ -23,7 +23,7 @@ test.each([
 
 test.each([
   ["convex/evals.ts", 'import { page } from "./validators.js";'],
-  ["convex/evals.ts", 'import { Threads } from "./lib/threads.js";'],
+  ["convex/evals.ts", 'import { Threads } from "./lib/touched.js";'],
   ["convex/lib/tables.ts", 'import schema from "../schema.js";'],
   ["convex/evals.test.ts", 'import { get } from "./threads.js";'],
 ])("%s may say %s", async (file, line) => {

@@ -25,6 +25,41 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+test("a resource's 5,000 messages are listed and counted", { timeout: 60_000 }, async () => {
+  const deployment = deploy();
+  for (let n = 0; n < 50; n += 1) {
+    await mutation(deployment, "threads:save", { thread: { id: `t${n}`, resourceId: "alice" } });
+  }
+  await deployment.run(async (ctx) => {
+    for (let i = 0; i < 5000; i += 1) {
+      const ids = { id: `m${i}`, threadId: `t${i % 50}`, resourceId: "alice" };
+      const fields = { role: "user", content: '"x"', createdAt: i, seq: Math.floor(i / 50) + 1 };
+      await ctx.db.insert("messages", { ...ids, ...fields });
+    }
+    for (let n = 0; n < 50; n += 1) {
+      const key = { table: "messages", index: "owned", first: "alice", second: `t${n}` };
+      await ctx.db.insert("counters", { ...key, count: 100 });
+    }
+  });
+  const args = { resourceId: "alice", order: "desc", limit: 40 };
+  const first = await measured(deployment, "messages:listByResource", args);
+  expect(first.reply.page.map((each: any) => each.id)).toEqual(
+    Array.from({ length: 40 }, (_, i) => `m${4999 - i}`),
+  );
+  // Its page, and the threads of its messages.
+  expect(first.documents).toBeLessThanOrEqual(2 * 40 + BESIDE);
+  const count = await measured(deployment, "messages:countByResource", {
+    resourceId: "alice",
+    limit: 500,
+  });
+  expect(count.reply).toEqual({ count: 5000, after: null });
+  expect(count.documents).toBeLessThanOrEqual(2 * 50);
+  const around = [{ id: "m2500", previous: 5, next: 5 }];
+  const beside = await measured(deployment, "messages:listBeside", { around });
+  expect(beside.reply.page).toHaveLength(11);
+  expect(beside.documents).toBeLessThanOrEqual(11 + BESIDE);
+});
+
 async function deployOne(): Promise<Deployment> {
   const deployment = deploy();
   await mutation(deployment, "threads:save", { thread: { id: "t", resourceId: "alice" } });

@@ -7,17 +7,20 @@
 
 import { paginationOptsValidator, paginationResultValidator } from "convex/server";
 import { v } from "convex/values";
-import { storageMutation, storageQuery, type Writer } from "./lib/access.js";
+import { owns, storageMutation, storageQuery, type Writer } from "./lib/access.js";
 import { checkBatch } from "./lib/batches.js";
+import { messagesBeside } from "./lib/beside.js";
 import { jobOf } from "./lib/cascade.js";
 import { load } from "./lib/chunks.js";
-import { conflict, invalidArgument, notFound } from "./lib/errors.js";
+import * as counters from "./lib/counters.js";
+import { conflict, invalidArgument, notFound, unauthenticated } from "./lib/errors.js";
 import { nothingPaginated, paginated } from "./lib/pagination.js";
-import { arrivalsOf, nothing, pageOf } from "./lib/paging.js";
+import { arrivalsOf, limitOf, nothing, pageOf } from "./lib/paging.js";
 import { mergeContent } from "./lib/payloads.js";
 import * as records from "./lib/records.js";
+import { hasRoom } from "./lib/steps.js";
 import type { Public, Row } from "./lib/tables.js";
-import { Threads } from "./lib/threads.js";
+import { Threads } from "./lib/touched.js";
 import {
   arrivals,
   arrivalsArgs,
@@ -31,16 +34,33 @@ import {
 
 type Message = Public<"messages">;
 
-/** A page of a thread's messages, by `createdAt` and then `seq`. */
+/**
+ * A page of a thread's messages, by `createdAt` and then `seq`.
+ *
+ * With `resourceId`, of those that belong to it: messages of others are looked at and left out, so
+ * that the page may have fewer.
+ */
 export const list = storageQuery({
-  args: { threadId: v.string(), ...listArgs },
+  args: { threadId: v.string(), resourceId: v.optional(v.string()), ...listArgs },
   returns: page(messageFields),
-  handler: async (ctx, { threadId, ...args }) => {
-    const thread = await records.visibleThread(ctx, threadId);
+  handler: async (ctx, { threadId, resourceId, ...args }) => {
+    const threads = new Threads(ctx);
+    const thread = await threads.get(threadId);
     if (!thread && (args.withTotal || !ctx.principal.isService)) return nothing<"messages">(args);
-    const found = await pageOf(ctx, "messages", "by_thread_created", [threadId], args, !thread);
-    const whole = args.from === undefined && args.to === undefined;
-    if (thread && args.withTotal && whole) found.total = thread.messageCount;
+    const pick = async (message: Row<"messages">) =>
+      resourceId === undefined || (await threads.ownerOf(message)) === resourceId
+        ? threads.read(message)
+        : null;
+    const hidden = !thread;
+    const options = { hidden, pick };
+    const found = await pageOf(ctx, "messages", "by_thread_created", [threadId], args, options);
+    if (thread && args.withTotal && args.from === undefined && args.to === undefined) {
+      if (resourceId === undefined) found.total = thread.messageCount;
+      // Where messages are being taken over, their owners are not counted yet.
+      else if (thread.takenOver === undefined) {
+        found.total = await counters.owned(ctx, resourceId, threadId);
+      }
+    }
     return found;
   },
 });
@@ -58,8 +78,79 @@ export const paginate = storageQuery({
     const messages = ctx.db
       .query("messages")
       .withIndex("by_thread_created", (q) => q.eq("threadId", threadId));
-    return paginated<Row<"messages">>(ctx, messages.order(order), paginationOpts);
+    const threads = new Threads(ctx);
+    return paginated<Row<"messages">>(ctx, messages.order(order), paginationOpts, (message) =>
+      threads.read(message),
+    );
   },
+});
+
+/**
+ * A page of the messages that belong to a resource, by `createdAt` and then `seq`.
+ *
+ * Their total is `messages:countByResource`. What is in threads that the caller may not see is left
+ * out, so that the page may have fewer.
+ */
+export const listByResource = storageQuery({
+  args: { resourceId: v.string(), ...listArgs },
+  returns: page(messageFields),
+  handler: async (ctx, { resourceId, ...args }) => {
+    if (!owns(ctx, resourceId)) return nothing<"messages">(args);
+    const threads = new Threads(ctx);
+    const pick = async (message: Row<"messages">) =>
+      (await threads.isSettled(message.threadId)) ? threads.read(message) : null;
+    const options = { pick };
+    return pageOf(ctx, "messages", "by_resource_created", [resourceId], args, options);
+  },
+});
+
+/**
+ * How many messages belong to a resource in the next `limit` threads that have any, by their ids.
+ *
+ * The answer's `after` is the next call's; it is null at the end.
+ */
+export const countByResource = storageQuery({
+  args: { resourceId: v.string(), after: v.optional(v.string()), limit: v.number() },
+  returns: v.object({ count: v.number(), after: v.union(v.string(), v.null()) }),
+  handler: async (ctx, { resourceId, after = "", ...args }) => {
+    const limit = limitOf(args.limit);
+    if (!owns(ctx, resourceId)) return { count: 0, after: null };
+    const threads = new Threads(ctx);
+    let [count, last] = [0, after];
+    const found = await counters.ownedAfter(ctx, resourceId, after, limit + 1);
+    for (const [position, each] of found.entries()) {
+      if (position === limit || !hasRoom(ctx, 1)) return { count, after: last };
+      if (await threads.isSettled(each.second)) count += each.count;
+      last = each.second;
+    }
+    return { count, after: null };
+  },
+});
+
+const aroundFields = v.array(
+  v.object({
+    id: v.string(),
+    previous: v.number(),
+    next: v.number(),
+    seen: v.optional(v.boolean()),
+  }),
+);
+
+/**
+ * Messages with as many of their threads' before and after them as asked for, each once.
+ *
+ * Only what belongs to `resourceId`; without it, only from threads with an owner in common with
+ * `threadIds`. `seen` ones are not wanted themselves. What the call had no room for is `rest`: the
+ * `around` of the next.
+ */
+export const listBeside = storageQuery({
+  args: {
+    around: aroundFields,
+    resourceId: v.optional(v.string()),
+    threadIds: v.optional(v.array(v.string())),
+  },
+  returns: v.object({ page: v.array(record(messageFields)), rest: aroundFields }),
+  handler: (ctx, { around, ...scope }) => messagesBeside(ctx, around, scope),
 });
 
 /** Messages in the order in which they arrived, whoever they belong to. */
@@ -68,7 +159,9 @@ export const listArrived = storageQuery({
   returns: arrivals(messageFields),
   handler: (ctx, args) => {
     const threads = new Threads(ctx);
-    return arrivalsOf(ctx, "messages", args, (message) => threads.isVisible(message.threadId));
+    return arrivalsOf(ctx, "messages", args, async (message) =>
+      (await threads.isVisible(message.threadId)) ? threads.read(message) : null,
+    );
   },
 });
 
@@ -83,7 +176,7 @@ export const listById = storageQuery({
     for (const id of new Set(args.ids)) {
       const message = await records.byKey(ctx, "messages", id);
       if (!message || !(await threads.isVisible(message.threadId))) continue;
-      found.push(await records.read(ctx, message));
+      found.push(await threads.read(message));
       ctx.load.check("read", "listing messages by their ids");
     }
     return found;
@@ -115,6 +208,7 @@ type Given = Omit<Message, "createdAt" | "seq"> & { createdAt?: number };
 
 async function saveOne(ctx: Writer, threads: Threads, message: Given): Promise<Message> {
   const { id, threadId } = message;
+  requireOwner(ctx, message);
   if (!(await threads.isVisible(threadId))) {
     throw notFound(
       `message '${id}' names thread '${threadId}', which does not exist; save the thread first`,
@@ -129,6 +223,7 @@ async function saveOne(ctx: Writer, threads: Threads, message: Given): Promise<M
   if (!(await threads.isVisible(before.threadId))) {
     throw invalidArgument(`message '${id}' cannot be saved; choose another id`);
   }
+  await threads.requireOwnWord(before);
   const old = await load(ctx, before);
   const document = { ...message, createdAt: before.createdAt, seq: before.seq };
   if (records.equal(document, old.record)) return document;
@@ -152,6 +247,15 @@ async function present(ctx: Writer, threads: Threads, id: string): Promise<Row<"
   }
   await records.remove(ctx, "messages", message);
   return null;
+}
+
+/** Throw UNAUTHENTICATED for a message that is to belong to somebody else. */
+function requireOwner(ctx: Writer, message: { id: string; resourceId?: string }): void {
+  if (message.resourceId === undefined || owns(ctx, message.resourceId)) return;
+  throw unauthenticated(
+    `message '${message.id}' cannot be given to resource '${message.resourceId}' with this ` +
+      "token; use the resource's own id, or none",
+  );
 }
 
 const changes = {
@@ -179,6 +283,8 @@ export const update = storageMutation({
       const row = await records.byKey(ctx, "messages", id);
       const source = row && (await threads.get(row.threadId));
       if (!row || !source) continue;
+      requireOwner(ctx, { id, ...change });
+      await threads.requireOwnWord(row);
       const before = await load(ctx, row);
       ctx.load.check("read", "changing messages");
       const fields: Partial<Message> = change;

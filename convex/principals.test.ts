@@ -17,6 +17,38 @@ const page = { order: "desc", limit: 10 };
 const DENIED = "UNAUTHENTICATED";
 const FINE = "no error";
 
+const memory = {
+  id: "o",
+  threadId: "t",
+  resourceId: "alice",
+  scope: "thread",
+  originType: "initial",
+  config: "{}",
+  createdAt: 1,
+  updatedAt: 1,
+  generationCount: 0,
+  activeObservations: '""',
+  bufferedReflection: '"x"',
+  totalTokensObserved: 0,
+  observationTokenCount: 0,
+  pendingMessageTokens: 0,
+  isReflecting: false,
+  isObserving: false,
+  isBufferingObservation: false,
+  isBufferingReflection: false,
+  lastBufferedAtTokens: 0,
+  bufferedObservationChunks: [],
+};
+const chunk = {
+  id: "c",
+  cycleId: "c",
+  observations: '""',
+  tokenCount: 1,
+  messageIds: "[]",
+  messageTokens: 1,
+  lastObservedAt: 1,
+};
+
 // Arguments for alice's records; what alice and bob get. The service is never refused, and nobody
 // gets anything. Where bob is not refused, what he asks for is as absent as if it did not exist.
 const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: string]> = {
@@ -25,6 +57,7 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   "threads:listArrived": [{ limit: 10 }, DENIED, DENIED],
   "threads:save": [{ thread: { id: "t", resourceId: "alice" } }, FINE, "CONFLICT"],
   "threads:update": [{ id: "t", title: "New" }, FINE, "NOT_FOUND"],
+  "threads:updateResourceId": [{ id: "t", resourceId: "bob" }, "CONFLICT", "NOT_FOUND"],
   "threads:remove": [{ id: "t" }, FINE, FINE],
   "threads:clone": [{ id: "t", thread: { id: "new" } }, FINE, "NOT_FOUND"],
   "messages:list": [{ ...page, threadId: "t" }, FINE, FINE],
@@ -35,6 +68,9 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   ],
   "messages:listArrived": [{ limit: 10 }, DENIED, DENIED],
   "messages:listById": [{ ids: ["m"] }, FINE, FINE],
+  "messages:listByResource": [{ ...page, resourceId: "alice" }, FINE, FINE],
+  "messages:countByResource": [{ resourceId: "alice", limit: 10 }, FINE, FINE],
+  "messages:listBeside": [{ around: [{ id: "m", previous: 1, next: 1 }] }, FINE, FINE],
   "messages:save": [
     { messages: [{ id: "m", threadId: "t", role: "x", content: "1" }] },
     FINE,
@@ -55,6 +91,48 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   "workflowRuns:get": [{ id: "w" }, FINE, FINE],
   "workflowRuns:list": [{ ...page, resourceId: "alice" }, FINE, FINE],
   "workflowRuns:save": [{ run: { id: "w", workflowName: "f" } }, DENIED, DENIED],
+  "observationalMemory:get": [{ threadId: "t", resourceId: "alice" }, FINE, FINE],
+  "observationalMemory:list": [{ threadId: "t", resourceId: "alice", limit: 5 }, FINE, FINE],
+  "observationalMemory:initialize": [
+    { id: "new", threadId: "t", resourceId: "alice", scope: "thread", config: "{}" },
+    FINE,
+    DENIED,
+  ],
+  "observationalMemory:save": [{ record: { ...memory, id: "new" } }, FINE, DENIED],
+  "observationalMemory:update": [{ id: "o", isObserving: true }, FINE, "NOT_FOUND"],
+  "observationalMemory:observe": [
+    { id: "o", observations: '""', tokenCount: 1, lastObservedAt: 1 },
+    FINE,
+    "NOT_FOUND",
+  ],
+  "observationalMemory:buffer": [{ id: "o", chunk }, FINE, "NOT_FOUND"],
+  "observationalMemory:activate": [
+    { id: "o", activationRatio: 1, messageTokensThreshold: 1, currentPendingTokens: 1 },
+    FINE,
+    "NOT_FOUND",
+  ],
+  "observationalMemory:reflect": [
+    { id: "o", newId: "p", reflection: '""', tokenCount: 1 },
+    FINE,
+    "NOT_FOUND",
+  ],
+  "observationalMemory:bufferReflection": [
+    {
+      id: "o",
+      reflection: '""',
+      tokenCount: 1,
+      inputTokenCount: 1,
+      reflectedObservationLineCount: 1,
+    },
+    FINE,
+    "NOT_FOUND",
+  ],
+  "observationalMemory:activateReflection": [
+    { id: "o", newId: "p", tokenCount: 1 },
+    FINE,
+    "NOT_FOUND",
+  ],
+  "observationalMemory:clear": [{ threadId: "t", resourceId: "alice" }, FINE, FINE],
   "system:version": [{}, FINE, FINE],
   "system:statistics": [{}, DENIED, DENIED],
   "system:clear": [{ table: "threads" }, DENIED, DENIED],
@@ -68,14 +146,15 @@ beforeEach(async () => {
   deployment = deploy();
   const thread = { id: "t", resourceId: "alice" };
   await mutation(deployment, "threads:save", { thread });
-  const messages = [{ id: "m", threadId: "t", role: "user", content: '"x"' }];
-  await mutation(deployment, "messages:save", { messages });
+  const message = { id: "m", threadId: "t", resourceId: "alice", role: "user", content: '"x"' };
+  await mutation(deployment, "messages:save", { messages: [message] });
   await mutation(deployment, "resources:save", { resource: { id: "alice" } });
   await mutation(deployment, "traces:save", { trace: { id: "x", threadId: "t", name: "n" } });
   const score = { id: "e", threadId: "t", agentName: "a", type: "live" };
   await mutation(deployment, "evals:save", { eval: score });
   const run = { id: "w", workflowName: "f", resourceId: "alice" };
   await mutation(deployment, "workflowRuns:save", { run });
+  await mutation(deployment, "observationalMemory:save", { record: memory });
 });
 
 test("no public function is left out", () => {
@@ -89,9 +168,11 @@ function ask(path: string, caller: Caller): Promise<any> {
   return call(deployment, kind as Kind, path, CASES[path]![0], caller);
 }
 
-/** Whether a reply holds nothing of anybody: null, or no records. */
+/** Whether a reply holds nothing of anybody: null, zero, or no records. */
 function isNothing(reply: any): boolean {
-  return reply === null || (reply.page ?? reply).length === 0;
+  // What there is to clear of others is nothing.
+  if (reply === null || reply === true) return true;
+  return reply.count === 0 || (reply.page ?? reply).length === 0;
 }
 
 test.each(Object.keys(CASES))("%s", async (path) => {

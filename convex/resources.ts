@@ -39,22 +39,29 @@ export const save = storageMutation({
   },
 });
 
-/** Change working memory and metadata; a missing resource is created. */
+/**
+ * Change working memory and metadata; a missing resource is created.
+ *
+ * With `expected`, only if the working memory is still that, to the letter; null is none.
+ */
 export const update = storageMutation({
   args: {
     id: v.string(),
     workingMemory: v.optional(payload()),
     metadata: v.optional(payload()),
+    expected: v.optional(v.object({ workingMemory: v.union(payload(), v.null()) })),
   },
   returns: record(resourceFields),
-  handler: async (ctx, args) => {
+  handler: async (ctx, { expected, ...args }) => {
     requireOwner(ctx, args.id);
     const resource = await records.byKey(ctx, "resources", args.id);
     if (!resource) {
+      records.requireExpected({ id: args.id }, expected, "resources");
       const times = { createdAt: ctx.now, updatedAt: ctx.now };
       return records.insert(ctx, "resources", { metadata: "{}", ...args, ...times });
     }
     const before = await load(ctx, resource);
+    records.requireExpected(before.record, expected, "resources");
     const { workingMemory, metadata } = args;
     return records.patch(ctx, "resources", before, {
       updatedAt: records.later(ctx, resource),

@@ -9,8 +9,10 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 import {
+  chunkFields,
   evalFields,
   messageFields,
+  observationalMemoryFields,
   resourceFields,
   threadFields,
   time,
@@ -27,6 +29,8 @@ export const tables = {
     // Both change with the thread's messages, in their transaction.
     messageCount: v.number(),
     lastSeq: v.number(),
+    // Messages up to this number belong to the thread's owner, whatever they say (lib/ownership.ts).
+    takenOver: v.optional(v.number()),
     chunked,
   })
     // get, save, update
@@ -41,7 +45,9 @@ export const tables = {
     // get, save, update
     .index("by_key", ["id"])
     // a thread's messages in Mastra's order; date ranges
-    .index("by_thread_created", ["threadId", "createdAt", "seq"]),
+    .index("by_thread_created", ["threadId", "createdAt", "seq"])
+    // a resource's messages in all threads
+    .index("by_resource_created", ["resourceId", "createdAt", "seq"]),
   resources: defineTable({ ...resourceFields, chunked })
     // get, save, update
     .index("by_key", ["id"]),
@@ -75,6 +81,18 @@ export const tables = {
     .index("by_workflow_status", ["workflowName", "stateType", "createdAt"])
     .index("by_resource", ["resourceId", "createdAt"])
     .index("by_status", ["stateType", "createdAt"]),
+  observationalMemory: defineTable({ ...observationalMemoryFields, chunked })
+    // change
+    .index("by_key", ["id"])
+    // the generations of a thread; those of a resource have no thread
+    .index("by_thread", ["threadId", "generationCount"])
+    .index("by_resource", ["threadId", "resourceId", "generationCount"]),
+  // What waits to become active in a record of observational memory (lib/observations.ts).
+  observationChunks: defineTable({ ...chunkFields, recordId: v.string(), chunked })
+    // whether a cycle is there
+    .index("by_key", ["recordId", "cycleId"])
+    // a record's, oldest first
+    .index("by_record", ["recordId", "createdAt"]),
   // How many documents an index has under its leading values: totals of lists are read, not
   // counted (lib/counters.ts).
   counters: defineTable({
@@ -84,7 +102,10 @@ export const tables = {
     // Empty for an index with one leading value.
     second: v.string(),
     count: v.number(),
-  }).index("by_key", ["table", "index", "first", "second"]),
+  })
+    .index("by_key", ["table", "index", "first", "second"])
+    // what is counted of a thread, when it goes
+    .index("by_second", ["table", "index", "second"]),
   // Text that a small document has no room for (lib/chunks.ts).
   chunks: defineTable({
     record: v.string(),
@@ -103,10 +124,10 @@ export const tables = {
   })
     // the sum; one shard to add to
     .index("by_table", ["table", "shard"]),
-  // Threads that are being deleted or copied, in steps (lib/cascade.ts).
+  // Threads that are being deleted, copied or given away, in steps (lib/cascade.ts).
   jobs: defineTable({
     threadId: v.string(),
-    kind: v.union(v.literal("remove"), v.literal("clone")),
+    kind: v.union(v.literal("remove"), v.literal("clone"), v.literal("own")),
     // The step that comes next: one that is started twice finds another number here.
     step: v.number(),
     clone: v.optional(
@@ -127,6 +148,14 @@ export const tables = {
         messageIds: v.optional(v.array(v.string())),
         limit: v.number(),
         // Where the walk through the source stands.
+        after: v.optional(v.array(v.union(v.number(), v.string()))),
+      }),
+    ),
+    own: v.optional(
+      v.object({
+        resourceId: v.string(),
+        lastSeq: v.number(),
+        // Where the walk through the thread stands.
         after: v.optional(v.array(v.union(v.number(), v.string()))),
       }),
     ),

@@ -7,6 +7,7 @@ import * as cascade from "./lib/cascade.js";
 import { load } from "./lib/chunks.js";
 import { copyingOf } from "./lib/copying.js";
 import { conflict, notFound } from "./lib/errors.js";
+import { requireSettled } from "./lib/ownership.js";
 import { arrivalsOf, nothing, pageOf } from "./lib/paging.js";
 import { merge } from "./lib/payloads.js";
 import * as records from "./lib/records.js";
@@ -68,7 +69,10 @@ export const save = storageMutation({
   handler: async (ctx, { thread }) => {
     const before = await records.byKey(ctx, "threads", thread.id);
     requireOwner(ctx, thread, before);
-    if (before) return records.save(ctx, "threads", before, thread);
+    if (before) {
+      if (before.resourceId !== thread.resourceId) requireSettled(before);
+      return records.save(ctx, "threads", before, thread);
+    }
     await cascade.requireFree(ctx, thread.id);
     const created = thread.createdAt ?? ctx.now;
     const fresh = { createdAt: created, updatedAt: created, messageCount: 0, lastSeq: 0 };
@@ -76,19 +80,44 @@ export const save = storageMutation({
   },
 });
 
-/** Change title and metadata; metadata is laid over the old, member by member. */
+/**
+ * Change title and metadata; metadata is laid over the old, member by member.
+ *
+ * With `expected`, only if owner and metadata are still those, to the letter.
+ */
 export const update = storageMutation({
-  args: { id: v.string(), title: v.optional(v.string()), metadata: v.optional(payload()) },
+  args: {
+    id: v.string(),
+    title: v.optional(v.string()),
+    metadata: v.optional(payload()),
+    expected: v.optional(
+      v.object({ resourceId: v.string(), metadata: v.union(payload(), v.null()) }),
+    ),
+  },
   returns: record(threadFields),
   handler: async (ctx, args) => {
     const thread = await existing(ctx, args.id);
     const before = await load(ctx, thread);
+    records.requireExpected(before.record, args.expected, "threads");
     const { title, metadata } = args;
     return records.patch(ctx, "threads", before, {
       updatedAt: records.later(ctx, thread),
       ...(title !== undefined && { title }),
       ...(metadata !== undefined && { metadata: merge(before.record.metadata, metadata) }),
     });
+  },
+});
+
+/** Give a thread to another owner, and all of its messages with it, whoever had them. */
+export const updateResourceId = storageMutation({
+  args: { id: v.string(), resourceId: v.string() },
+  returns: record(threadFields),
+  handler: async (ctx, { id, resourceId }) => {
+    const thread = await existing(ctx, id);
+    if (thread.resourceId === resourceId) return records.read(ctx, thread);
+    requireOwner(ctx, { id, resourceId }, thread);
+    requireSettled(thread);
+    return cascade.changeOwner(ctx, thread, resourceId);
   },
 });
 
@@ -145,7 +174,7 @@ export const clone = storageMutation({
   },
 });
 
-/** A step of deleting or copying a thread. */
+/** A step of deleting, copying or giving away a thread. */
 export const work = storageStep({
   args: { job: v.id("jobs"), step: v.number() },
   returns: v.null(),

@@ -107,7 +107,8 @@ def test_every_signature_is_the_one_of_the_code(name: str) -> None:
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in expected:
             expected.append("*")
         default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
-        expected.append(parameter.name + default)
+        stars = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+        expected.append(stars + parameter.name + default)
     assert " ".join(shown[1].split()) == ", ".join(expected)
 
 
@@ -166,6 +167,7 @@ RECORDS = {
     "traces": mastra_convex.Trace,
     "evals": mastra_convex.Eval,
     "workflow_runs": mastra_convex.WorkflowRun,
+    "observational_memory": mastra_convex.ObservationalMemory,
 }
 
 

@@ -20,7 +20,7 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 FLOOR = ("errors", "values")
 # What both faces of the client may import.
 CLIENT = (
-    *(*FLOOR, "models", "reads", "updates", "_mailbox"),
+    *(*FLOOR, "models", "reads", "updates", "memory_updates", "_mailbox", "_pauses"),
     *("backends.base", "backends.credentials"),
     *("backends.Options", "backends.open_backend", "backends.open_async_backend"),
 )
@@ -69,6 +69,7 @@ LAYERS = {
     "models": Layer((*FLOOR, "record"), not_stdlib=WORK),
     "reads": Layer((*FLOOR, "record", "models", "reads"), not_stdlib=WORK),
     "updates": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
+    "memory_updates": Layer((*FLOOR, "record", "models"), not_stdlib=frozenset({"sqlite3"})),
     "importers": Layer((*FLOOR, "importers"), not_stdlib=WORK),
     "engine": Layer((*FLOOR, "engine"), not_named=ENTITIES),
     "engine.store": Layer((*FLOOR, "engine"), not_stdlib=frozenset(), not_named=ENTITIES),
@@ -114,6 +115,7 @@ LAYERS = {
     "server.websocket": Layer(third_party=("uvicorn",)),
     "project": Layer(("errors", "project", "tokens")),
     "_mailbox": Layer(FLOOR),
+    "_pauses": Layer(),
     "_async": Layer((*CLIENT, "_async"), on_use=("backends",)),
     "_sync": Layer((*CLIENT, "_sync"), on_use=("backends",)),
     "": Layer((*FLOOR, "models", "_version", "_async", "_sync")),

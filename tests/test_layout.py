@@ -7,7 +7,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "src/mastra_convex"
 
-ENTITIES = ("threads", "messages", "resources", "traces", "evals", "workflow_runs", "system")
+ENTITIES = (
+    *("threads", "messages", "resources", "traces", "evals", "workflow_runs"),
+    *("observational_memory", "system"),
+)
 ENTITY_FILES = (
     f"{PACKAGE}/functions/{{entity}}.py",
     f"{PACKAGE}/_async/{{entity}}.py",
@@ -30,6 +33,16 @@ TESTED_ELSEWHERE = {
     # What is wrong with a call names its operation: the part that all of them share.
     "_async/base.py": "tests/contract/test_errors.py",
     "_async/storage.py": "tests/contract/test_sharing.py",
+    "_async/message_lists.py": "tests/contract/test_message_lists.py",
+    "reads/message_lists.py": "tests/contract/test_message_lists.py",
+    # What its arguments become is seen in what they do.
+    "memory_updates.py": "tests/contract/test_observational_memory.py",
+    "_pauses.py": "tests/contract/test_concurrent_changes.py",
+    # Shared by functions of one entity, whose scenarios say all of what it does.
+    "functions/lib/beside.py": "scenarios/messages.json",
+    "functions/lib/touched.py": "scenarios/messages.json",
+    "functions/lib/ownership.py": "scenarios/threads.json",
+    "functions/lib/observations.py": "scenarios/observational_memory.json",
     # Calls and expected replies are data, which other languages' functions can be held against.
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
     # What is sent and when again is seen by a server; each part is a step of that.

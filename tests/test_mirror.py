@@ -20,7 +20,7 @@ Json = dict[str, Any]
 # What a deployment needs and a file does not, beside functions that are internal: values too large
 # for a document, totals of whole tables, and work in several transactions.
 THEIR_TABLES = ("chunks", "jobs", "totals")
-THEIR_FIELDS = ("chunked",)
+THEIR_FIELDS = ("chunked", "takenOver")
 
 
 def python_side() -> Json:

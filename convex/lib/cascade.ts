@@ -1,5 +1,5 @@
 /**
- * Deleting and copying threads, however long they are.
+ * Deleting, copying and giving away threads, however long they are.
  *
  * A message is visible only if its thread's document exists. So a thread is deleted for every
  * reader with its document, and a copy is there with its document, whatever the messages take: what
@@ -14,6 +14,7 @@ import type { Doc, Id } from "../_generated/dataModel.js";
 import type { Reader, Writer } from "./access.js";
 import { copyMessages, type Copying, mark, newThread, requireFreeIds } from "./copying.js";
 import { conflict, limitExceeded } from "./errors.js";
+import { giveThread, takeOver } from "./ownership.js";
 import * as records from "./records.js";
 import { drain } from "./steps.js";
 import type { Public, Row } from "./tables.js";
@@ -45,7 +46,10 @@ export async function requireFree(ctx: Reader, threadId: string): Promise<void> 
 export async function removeThread(ctx: Writer, thread: Row<"threads">): Promise<boolean> {
   await records.remove(ctx, "threads", thread);
   const done = await removeMessages(ctx, thread.id);
-  if (!done) await begin(ctx, { threadId: thread.id, kind: "remove" });
+  const job = thread.takenOver === undefined ? null : await jobOf(ctx, thread.id);
+  if (job && done) await ctx.db.delete(job._id);
+  else if (job) await abandon(ctx, job);
+  else if (!done) await begin(ctx, { threadId: thread.id, kind: "remove" });
   return done;
 }
 
@@ -75,12 +79,29 @@ export async function cloneThread(ctx: Writer, copying: Copying): Promise<Public
   return thread;
 }
 
+/** Give a thread to a resource: its document now, what its messages say now or in steps. */
+export async function changeOwner(
+  ctx: Writer,
+  thread: Row<"threads">,
+  resourceId: string,
+): Promise<Public<"threads">> {
+  const own = { resourceId, lastSeq: thread.lastSeq };
+  if (await takeOver(ctx, thread.id, own)) return giveThread(ctx, thread, resourceId, undefined);
+  await begin(ctx, { threadId: thread.id, kind: "own", own });
+  return giveThread(ctx, thread, resourceId, thread.lastSeq);
+}
+
 /** One step of a job, unless it has been run before. */
 export async function work(ctx: Writer, id: Id<"jobs">, step: number): Promise<void> {
   const job = await ctx.db.get(id);
   if (job === null || job.step !== step) return;
-  const copying = job.clone;
-  if (job.kind === "remove" || !copying) {
+  const { clone: copying, own } = job;
+  if (own) {
+    if (!(await takeOver(ctx, job.threadId, own))) return goOn(ctx, job, { own });
+    const thread = await records.byKey(ctx, "threads", job.threadId);
+    if (thread) await ctx.db.patch(thread._id, { takenOver: undefined });
+    await ctx.db.delete(id);
+  } else if (job.kind === "remove" || !copying) {
     const done = await removeMessages(ctx, job.threadId);
     if (done) await ctx.db.delete(id);
     else await goOn(ctx, job, {});
@@ -96,7 +117,7 @@ export async function work(ctx: Writer, id: Id<"jobs">, step: number): Promise<v
 
 async function begin(
   ctx: Writer,
-  job: Pick<Doc<"jobs">, "threadId" | "kind" | "clone">,
+  job: Pick<Doc<"jobs">, "threadId" | "kind" | "clone" | "own">,
 ): Promise<void> {
   const id = await ctx.db.insert("jobs", { ...job, step: 1 });
   await schedule(ctx, id, 1);

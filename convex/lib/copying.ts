@@ -4,12 +4,14 @@ import type { Doc } from "../_generated/dataModel.js";
 import type { Writer } from "./access.js";
 import * as chunks from "./chunks.js";
 import { conflict, invalidArgument } from "./errors.js";
+import { threadRange } from "./paging.js";
 import { merge } from "./payloads.js";
 import { keyOf, type Range, walk } from "./ranges.js";
 import * as records from "./records.js";
 import { hasRoom, STEP_RECORDS } from "./steps.js";
-import { indexFields, type Row, type Stored } from "./tables.js";
+import type { Row, Stored } from "./tables.js";
 import { copyId, copyPrefix } from "./text.js";
+import { Threads } from "./touched.js";
 
 // Rows that are read at a time. Copying, unlike deleting, reads nothing twice.
 const ROWS = 250;
@@ -66,7 +68,7 @@ export async function copyingOf(
 
 async function titleOfCopy(ctx: Writer, source: Row<"threads">) {
   const { title } = await records.read(ctx, source);
-  return title === undefined ? {} : { title: `Clone of ${title}` };
+  return title ? { title: `Clone of ${title}` } : {};
 }
 
 /** Write into the new thread's metadata what it is a copy of, once the first message is known. */
@@ -90,13 +92,14 @@ async function chosenIds(ctx: Writer, sourceId: string, args: CloneArgs): Promis
 
 /** Copy the next messages. Changes `copying`, which then knows how far it has come. */
 export async function copyMessages(ctx: Writer, copying: Copying): Promise<Progress> {
+  const threads = new Threads(ctx);
   for (let seen = 0; seen < STEP_RECORDS && hasRoom(ctx, ROWS);) {
     if (copying.copied === copying.limit) return "done";
     const { rows, isLast } = await nextRows(ctx, copying);
     for (const row of rows) {
       if (seen > 0 && chunks.chunkedBytes(row) > ctx.load.room) return "more";
       seen += 1;
-      await copy(ctx, copying, row);
+      await copy(ctx, threads, copying, row);
       if (copying.messageIds) copying.messageIds.splice(0, copying.messageIds.indexOf(row.id) + 1);
       else copying.after = keyOf(sourceRange(copying), row);
     }
@@ -127,9 +130,7 @@ async function chosenRows(ctx: Writer, copying: Copying, ids: string[], count: n
 }
 
 function sourceRange({ sourceId, from, to }: Copying): Range {
-  const index = "by_thread_created";
-  const fields = [...indexFields("messages", index), "_creationTime"];
-  return { table: "messages", index, fields, values: [sourceId], from, to };
+  return { ...threadRange(sourceId), from, to };
 }
 
 /**
@@ -153,11 +154,16 @@ export async function requireFreeIds(ctx: Writer, threadId: string): Promise<voi
   }
 }
 
-async function copy(ctx: Writer, copying: Copying, row: Row<"messages">): Promise<void> {
+async function copy(
+  ctx: Writer,
+  threads: Threads,
+  copying: Copying,
+  row: Row<"messages">,
+): Promise<void> {
   // What was added to the source after the copying began is no part of it.
   if (row.seq > copying.lastSeq) return;
   const threadId = copying.thread.id;
-  const { resourceId, ...message } = await records.read(ctx, row);
+  const { resourceId, ...message } = await threads.read(row);
   const owner = copying.resourceId ?? resourceId;
   // What a step writes is bounded by what it reads.
   await records.put(ctx, "messages", {

@@ -2,7 +2,9 @@
  * Totals of lists, kept in the transaction that changes them.
  *
  * A counted index has one counter for each combination of its leading values (all its fields but
- * the last, which is a time). A list by those values reads its total from there.
+ * the last, which is a time). A list by those values reads its total from there. Messages are counted
+ * by owner and thread together: so two threads of one owner have no counter in common, and what an
+ * owner has in all of them is a sum.
  */
 
 import type { Reader, Writer } from "./access.js";
@@ -16,6 +18,7 @@ const COUNTED: Partial<Record<Table, readonly string[]>> = {
   evals: ["by_agent", "by_agent_type", "by_type", "by_thread"],
   workflowRuns: ["by_workflow", "by_workflow_status", "by_resource", "by_status"],
 };
+const OWNED = { table: "messages", index: "owned" };
 
 // An index with the leading fields of a counted one has the same totals.
 const SAME_TOTALS: Record<string, string> = { by_resource_updated: "by_resource_created" };
@@ -41,12 +44,42 @@ export function changed(
   after: Fields | null,
 ): void {
   for (const index of COUNTED[table] ?? []) {
-    const fields = indexFields(table, index).slice(0, -1);
-    const old = valuesOf(before, fields);
-    const now = valuesOf(after, fields);
-    if (old) ctx.tally.count(keyOf(table, index, old), -1);
-    if (now) ctx.tally.count(keyOf(table, index, now), 1);
+    move(ctx, table, index, indexFields(table, index).slice(0, -1), before, after);
   }
+  if (table === OWNED.table) {
+    move(ctx, table, OWNED.index, ["resourceId", "threadId"], before, after);
+  }
+}
+
+function move(
+  ctx: Writer,
+  table: Table,
+  index: string,
+  fields: string[],
+  before: Fields | null,
+  after: Fields | null,
+): void {
+  const old = valuesOf(before, fields);
+  const now = valuesOf(after, fields);
+  if (old) ctx.tally.count(keyOf(table, index, old), -1);
+  if (now) ctx.tally.count(keyOf(table, index, now), 1);
+}
+
+/** How many messages of a thread belong to the resource. */
+export async function owned(ctx: Reader, resourceId: string, threadId: string): Promise<number> {
+  const key = { ...OWNED, first: resourceId, second: threadId };
+  return (await findCounter(ctx.db, key))?.count ?? 0;
+}
+
+/** Counters of a resource's messages, one for each thread (`second`) that has any, after one. */
+export function ownedAfter(ctx: Reader, resourceId: string, after: string, count: number) {
+  const { table, index } = OWNED;
+  return ctx.db
+    .query("counters")
+    .withIndex("by_key", (q) =>
+      q.eq("table", table).eq("index", index).eq("first", resourceId).gt("second", after),
+    )
+    .take(count);
 }
 
 function keyOf(table: Table, index: string, values: string[]) {

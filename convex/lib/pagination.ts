@@ -24,7 +24,8 @@ interface Paginating<R> {
 }
 
 /**
- * The page that `paginationOpts` describe; `query` is in order, inside its range.
+ * The page that `paginationOpts` describe; `query` is in order, inside its range. `recordOf` gives
+ * the record of a row.
  *
  * Where the records have more text than a call may read, the page is split, if Convex says where.
  */
@@ -32,6 +33,7 @@ export async function paginated<R extends Row>(
   ctx: Reader,
   query: Paginating<R>,
   options: PaginationOptions,
+  recordOf: (row: R) => Promise<PublicOf<R>> = (row) => read(ctx, row),
 ): Promise<PaginationResult<PublicOf<R>>> {
   limitOf(options.numItems);
   const found = await query.paginate(options);
@@ -46,6 +48,6 @@ export async function paginated<R extends Row>(
     );
   }
   const page: PublicOf<R>[] = [];
-  for (const row of found.page) page.push(await read(ctx, row));
+  for (const row of found.page) page.push(await recordOf(row));
   return { ...found, page };
 }

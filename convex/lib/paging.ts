@@ -51,15 +51,16 @@ export function nothing<T extends Table>(args: ListArgs): Page<T> {
  * One page of `table`: documents whose leading index fields are `values`, in order of the next.
  *
  * The total is given when it was asked for, is kept, and no time range narrows the list. With
- * `hidden`, there is nothing to see, and the arguments are checked all the same.
+ * `hidden`, there is nothing to see, and the arguments are checked all the same. `pick` leaves rows
+ * out, so that the page may have fewer.
  */
 export async function pageOf<T extends Table>(
   ctx: Reader,
   table: T,
   index: string,
-  values: string[],
+  values: (string | undefined)[],
   args: ListArgs,
-  hidden = false,
+  { hidden = false, pick }: { hidden?: boolean; pick?: Pick<T> } = {},
 ): Promise<Page<T>> {
   const range = rangeOf(table, index, values, args);
   const query = [table, index, values, args.from ?? null, args.to ?? null, args.order];
@@ -67,16 +68,28 @@ export async function pageOf<T extends Table>(
   const parts = range.fields.length - values.length + 1;
   const after = args.cursor === undefined ? null : decodeCursor(query, args.cursor, parts);
   if (hidden) return { page: [], cursor: null };
-  const { page, last, more } = await collect<T>(ctx, range, args.order, after, limit);
+  const { page, last, more } = await collect<T>(ctx, range, args.order, after, limit, pick);
   const found: Page<T> = { page, cursor: more ? encodeCursor(query, last!) : null };
   if (args.withTotal && args.from === undefined && args.to === undefined) {
-    const total = await counters.total(ctx, table, index, values);
+    const total = await counters.total(ctx, table, index, values as string[]);
     if (total !== undefined) found.total = total;
   }
   return found;
 }
 
-function rangeOf(table: Table, index: string, values: string[], args: ListArgs): Range {
+/** The messages of a thread, in their order. */
+export function threadRange(threadId: string): Range {
+  const index = "by_thread_created";
+  const fields = [...indexFields("messages", index), "_creationTime"];
+  return { table: "messages", index, fields, values: [threadId] };
+}
+
+function rangeOf(
+  table: Table,
+  index: string,
+  values: (string | undefined)[],
+  args: ListArgs,
+): Range {
   const fields = [...indexFields(table, index), "_creationTime"];
   return { table, index, fields, values, from: args.from, to: args.to };
 }
@@ -97,7 +110,7 @@ async function collect<T extends Table>(
   order: Order,
   after: Key | null,
   limit: number,
-  isVisible: IsVisible<T> = async () => true,
+  pick: Pick<T> = (row) => read(ctx, row) as Promise<Public<T>>,
 ): Promise<Walked<T>> {
   const page: Public<T>[] = [];
   let [first, last]: [Key | null, Key | null] = [null, after];
@@ -116,7 +129,8 @@ async function collect<T extends Table>(
       if (enough || (page.length > 0 && chunkedBytes(row) > ctx.load.room)) {
         return { page, first, last, more: true };
       }
-      if (await isVisible(row)) page.push((await read(ctx, row)) as Public<T>);
+      const record = await pick(row);
+      if (record) page.push(record);
       last = keyOf(range, row);
       first ??= last;
     }
@@ -124,7 +138,8 @@ async function collect<T extends Table>(
   }
 }
 
-type IsVisible<T extends Table> = (row: Row<T>) => Promise<boolean>;
+/** The record of a row, or null if it is to be left out. */
+export type Pick<T extends Table> = (row: Row<T>) => Promise<Public<T> | null>;
 
 /**
  * Records in the order in which they came into the table, after `after` or the newest.
@@ -140,7 +155,7 @@ export async function arrivalsOf<T extends Table>(
   ctx: Reader,
   table: T,
   args: { after?: number; limit: number },
-  isVisible?: IsVisible<T>,
+  pick?: Pick<T>,
 ) {
   requireService(ctx, "following what arrives");
   const limit = limitOf(args.limit);
@@ -149,11 +164,11 @@ export async function arrivalsOf<T extends Table>(
   const settled = (newest: Key | null) =>
     Math.max(since, Math.min(Number(newest?.[0] ?? 0), Date.now() - SETTLED_MS));
   if (args.after === undefined) {
-    const { page, first } = await collect(ctx, range, "desc", null, limit, isVisible);
+    const { page, first } = await collect(ctx, range, "desc", null, limit, pick);
     return { page: page.reverse(), position: settled(first), isDone: true };
   }
   // No `_id` comes after this one: what shares the position's time has been given.
   const start: Key = [since, "\uffff"];
-  const { page, last, more } = await collect(ctx, range, "asc", start, limit, isVisible);
+  const { page, last, more } = await collect(ctx, range, "asc", start, limit, pick);
   return { page, position: more ? Number(last![0]) : settled(last), isDone: !more };
 }

@@ -17,6 +17,19 @@ export function merge(before: string | undefined, update: string): string {
   return old && fresh ? joined(laidOver(old, fresh)) : update;
 }
 
+/** As `merge`, and so on in objects that both have under the same key. */
+export function mergeDeep(before: string, update: string): string {
+  const old = members(before);
+  const fresh = members(update);
+  if (!old || !fresh) return update;
+  const merged = laidOver(old, fresh);
+  for (const [key, { value }] of fresh) {
+    const was = old.get(key);
+    if (was) merged.get(key)!.value = mergeDeep(was.value, value);
+  }
+  return joined(merged);
+}
+
 /** As `merge`, for a message's content: its `metadata`, if both have one, is merged too. */
 export function mergeContent(before: string, update: string): string {
   const old = members(before);

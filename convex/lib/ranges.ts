@@ -18,13 +18,13 @@ export interface Range {
   index: string;
   /** The index's fields, `_creationTime` among them. */
   fields: string[];
-  values: (string | number)[];
+  values: (string | number | undefined)[];
   from?: number;
   to?: number;
 }
 
 interface Piece {
-  equal: Key;
+  equal: (string | number | undefined)[];
   above?: [value: string | number, inclusive: boolean];
   below?: [value: string | number, inclusive: boolean];
   /** Only documents beyond this `_id`: they share the rest of the key. */

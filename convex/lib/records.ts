@@ -5,6 +5,7 @@ import { owns, type Reader, type Writer } from "./access.js";
 import * as chunks from "./chunks.js";
 import type { Loaded } from "./chunks.js";
 import * as counters from "./counters.js";
+import { conflict } from "./errors.js";
 import {
   type Fields,
   indexFields,
@@ -18,7 +19,7 @@ import {
 
 /** The record in what is stored. */
 function publicRecord<R extends Row>(stored: StoredOf<R>): PublicOf<R> {
-  const { messageCount, lastSeq, ...record } = stored as Fields;
+  const { messageCount, lastSeq, takenOver, ...record } = stored as Fields;
   return record as PublicOf<R>;
 }
 
@@ -64,7 +65,7 @@ export async function save<T extends Table>(
     const unchanged = equal({ ...record, updatedAt: old.updatedAt }, old);
     record.updatedAt = unchanged ? old.updatedAt : later(ctx, old as { updatedAt: number });
   }
-  for (const name of ["messageCount", "lastSeq"]) {
+  for (const name of ["messageCount", "lastSeq", "takenOver"]) {
     if (name in before) record[name] = (before as Fields)[name];
   }
   return replace(ctx, table, loaded, record as unknown as Stored<T>);
@@ -93,6 +94,17 @@ export async function threadVisible(ctx: Reader, threadId: string | undefined): 
 /** The next `updatedAt`: now, but at least 1 ms after the one before, and after `after`. */
 export function later(ctx: Writer, before: { updatedAt: number }, after = 0): number {
   return Math.max(ctx.now, before.updatedAt + 1, after);
+}
+
+/** Throw CONFLICT if fields are not as `expected`; null stands for a missing one. */
+export function requireExpected(record: Fields, expected: Fields | undefined, table: Table): void {
+  for (const [name, value] of Object.entries(expected ?? {})) {
+    if ((record[name] ?? null) === value) continue;
+    throw conflict(
+      `${name} of '${record.id}' in ${table} has changed meanwhile; read it again, and try again`,
+      { table, id: String(record.id) },
+    );
+  }
 }
 
 /** Add a record that a caller gave, and count it; returns it. */
@@ -151,6 +163,17 @@ export function patch<T extends Table>(
   fields: Partial<Stored<T>>,
 ): Promise<Public<T>> {
   return replace(ctx, table, before, { ...before.record, ...fields } as Stored<T>);
+}
+
+/** Change short fields of a row without reading its text, and keep the counters right. */
+export async function patchRow<T extends Table>(
+  ctx: Writer,
+  table: T,
+  before: Row<T>,
+  fields: Partial<Row<T>>,
+): Promise<void> {
+  await ctx.db.patch(before._id as Id<Table>, fields as any);
+  count(ctx, table, before, { ...before, ...fields } as unknown as Row);
 }
 
 /** Delete a record with its text and keep the counters right. */

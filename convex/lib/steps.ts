@@ -1,6 +1,6 @@
 /** Work in bounded steps: how much one transaction takes on. */
 
-import type { Writer } from "./access.js";
+import type { Reader, Writer } from "./access.js";
 import * as chunks from "./chunks.js";
 import type { Row, Table } from "./tables.js";
 
@@ -12,13 +12,14 @@ const ROWS = 50;
 const RECORD_RANGES = 64;
 
 /** Whether the transaction has room for so many rows more. */
-export function hasRoom(ctx: Writer, rows: number): boolean {
+export function hasRoom(ctx: Reader | Writer, rows: number): boolean {
   return ctx.load.room >= rows * chunks.ROW_READ_BYTES && hasRanges(ctx);
 }
 
 /** Whether the transaction may read as much of indexes as another record takes. */
-function hasRanges(ctx: Writer): boolean {
-  return ctx.load.rangesLeft - ctx.tally.ranges >= RECORD_RANGES;
+function hasRanges(ctx: Reader | Writer): boolean {
+  const later = "tally" in ctx ? ctx.tally.ranges : 0;
+  return ctx.load.rangesLeft - later >= RECORD_RANGES;
 }
 
 /**

@@ -10,6 +10,8 @@ export const TABLES = [
   "traces",
   "evals",
   "workflowRuns",
+  "observationalMemory",
+  "observationChunks",
 ] as const;
 export type Table = (typeof TABLES)[number];
 
@@ -18,7 +20,7 @@ type Rows = { [T in Table]: Doc<T> };
 /** A document as it rests in its table. */
 export type Row<T extends Table = Table> = Rows[T];
 
-type Internal = "_id" | "_creationTime" | "chunked" | "messageCount" | "lastSeq";
+type Internal = "_id" | "_creationTime" | "chunked" | "messageCount" | "lastSeq" | "takenOver";
 
 /** A record as functions return it. */
 export type PublicOf<R extends Row> = Omit<R, Internal>;

@@ -30,10 +30,13 @@ from mastra_convex.errors import (
     UnreachableError,
 )
 from mastra_convex.models import (
+    ActivatedObservations,
     Eval,
     EvalPage,
     Message,
     MessagePage,
+    ObservationalMemory,
+    ObservationChunk,
     Resource,
     TableStatistics,
     Thread,
@@ -47,6 +50,7 @@ from mastra_convex.models import (
 )
 
 __all__ = [
+    "ActivatedObservations",
     "AsyncConvexStorage",
     "AsyncWatch",
     "ConflictError",
@@ -70,6 +74,8 @@ __all__ = [
     "NewerFormatError",
     "NewerFunctionsError",
     "NotFoundError",
+    "ObservationChunk",
+    "ObservationalMemory",
     "OlderFunctionsError",
     "ProjectError",
     "Resource",

@@ -13,11 +13,22 @@ from datetime import datetime
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.record import Record, count, instant, number, opaque_text, payload, text
+from mastra_convex.record import (
+    Record,
+    count,
+    flag,
+    instant,
+    number,
+    opaque_text,
+    payload,
+    records,
+    text,
+)
 from mastra_convex.values.payload import encode_payload
 
 # What an early package kept in `type` is `role` today (interface, section 7).
 _ROLES = frozenset({"user", "assistant", "system", "signal", "tool"})
+_CHUNKS = "bufferedObservationChunks"
 # Mastra's names for fields of a workflow run, and other spellings, with ours.
 _RUN_NAMES = (
     ("runId", "id"),
@@ -28,10 +39,13 @@ _RUN_NAMES = (
 )
 
 __all__ = [
+    "ActivatedObservations",
     "Eval",
     "EvalPage",
     "Message",
     "MessagePage",
+    "ObservationChunk",
+    "ObservationalMemory",
     "Record",
     "Resource",
     "TableStatistics",
@@ -230,6 +244,99 @@ class WorkflowRun(Record):
         if named is None and isinstance(state, Mapping) and isinstance(state.get("status"), str):
             adapted["stateType"] = state["status"]
         return adapted
+
+
+class ObservationChunk(Record):
+    """Observations of one cycle that wait to become active (interface, 3.12)."""
+
+    noun = "observation chunk"
+
+    id: str = text()
+    cycle_id: str = text()
+    observations: str = opaque_text()
+    token_count: float = number()
+    message_ids: list[str] = payload()
+    message_tokens: float = number()
+    last_observed_at: datetime = instant()
+    created_at: datetime = instant(default=None)
+    suggested_continuation: str | None = opaque_text(default=None)
+    current_task: str | None = opaque_text(default=None)
+    thread_title: str | None = opaque_text(default=None)
+    extracted_values: dict[str, Any] | None = payload(default=None)
+    extraction_failures: list[Any] | None = payload(default=None)
+
+
+class ObservationalMemory(Record):
+    """One generation of what was observed in a thread, or of a resource (interface, 3.12)."""
+
+    noun = "observational memory"
+
+    id: str = text()
+    scope: str = text()
+    thread_id: str | None = text(default=None)
+    resource_id: str = text()
+    created_at: datetime = instant()
+    updated_at: datetime = instant()
+    last_observed_at: datetime | None = instant(default=None)
+    origin_type: str = text()
+    generation_count: int = count()
+    active_observations: str = opaque_text()
+    buffered_observation_chunks: list[ObservationChunk] = records(ObservationChunk, default=[])
+    buffered_reflection: str | None = opaque_text(default=None)
+    buffered_reflection_tokens: float | None = number(default=None)
+    buffered_reflection_input_tokens: float | None = number(default=None)
+    reflected_observation_line_count: float | None = number(default=None)
+    observed_message_ids: list[str] | None = payload(default=None)
+    observed_timezone: str | None = text(default=None)
+    total_tokens_observed: float = number()
+    observation_token_count: float = number()
+    pending_message_tokens: float = number()
+    is_reflecting: bool = flag()
+    is_observing: bool = flag()
+    is_buffering_observation: bool = flag()
+    is_buffering_reflection: bool = flag()
+    last_buffered_at_tokens: float = number()
+    last_buffered_at_time: datetime | None = instant(default=None)
+    config: dict[str, Any] = payload()
+    metadata: dict[str, Any] | None = payload(default=None)
+
+    @classmethod
+    def encode(cls, value: Record | Mapping[str, Any]) -> dict[str, Any]:
+        """As every record's, with a list of chunks, empty if none wait."""
+        wire = super().encode(value)
+        return wire if _CHUNKS in wire else {**wire, _CHUNKS: []}
+
+
+@dataclass(frozen=True, slots=True)
+class ActivatedObservations:
+    """What `swap_buffered_to_active` has made active, oldest first."""
+
+    chunks: list[ObservationChunk]
+
+    @property
+    def message_tokens(self) -> float:
+        """Tokens of the messages that these stand for."""
+        return sum(chunk.message_tokens for chunk in self.chunks)
+
+    @property
+    def observation_tokens(self) -> float:
+        """Tokens of the observations."""
+        return sum(chunk.token_count for chunk in self.chunks)
+
+    @property
+    def cycle_ids(self) -> list[str]:
+        """The cycles that they come from."""
+        return [chunk.cycle_id for chunk in self.chunks]
+
+    @property
+    def message_ids(self) -> list[str]:
+        """The messages that these stand for."""
+        return [id for chunk in self.chunks for id in chunk.message_ids]
+
+    @property
+    def observations(self) -> str:
+        """The text that was added."""
+        return "\n\n".join(chunk.observations for chunk in self.chunks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -120,6 +120,37 @@ class _Instant(Field):
         return to_milliseconds(value, f"{label}: {self.wire_name}")
 
 
+class _Flag(Field):
+    types = (bool,)
+    expected = "True or False"
+
+    def encode(self, value: Any, label: str) -> Any:
+        if type(value) is not bool:
+            raise InvalidArgumentError(
+                f"{label}: {self.wire_name} must be {self.expected}, not {value!r:.60}",
+                path=self.wire_name,
+            )
+        return value
+
+
+class _Records(Field):
+    """Records inside a record."""
+
+    def __init__(self, kind: type[Record], default: Any = _REQUIRED) -> None:
+        super().__init__(default)
+        self.kind = kind
+
+    def decode(self, raw: Any) -> Any:
+        return [self.kind.of(each) for each in raw or ()]
+
+    def encode(self, value: Any, label: str) -> Any:
+        if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
+            raise InvalidArgumentError(
+                f"{label}: {self.wire_name} must be a list, not {value!r:.60}", path=self.wire_name
+            )
+        return [self.kind.encode(each) for each in value]
+
+
 def text(default: Any = _REQUIRED) -> Any:
     """A field of text."""
     return _Text(default)
@@ -128,6 +159,16 @@ def text(default: Any = _REQUIRED) -> Any:
 def number(default: Any = _REQUIRED) -> Any:
     """A field of a number."""
     return _Number(default)
+
+
+def flag(default: Any = _REQUIRED) -> Any:
+    """A field that is True or False."""
+    return _Flag(default)
+
+
+def records(kind: type[Record], default: Any = _REQUIRED) -> Any:
+    """A field of a list of records."""
+    return _Records(kind, default)
 
 
 def count(default: Any = _REQUIRED) -> Any:
@@ -188,7 +229,7 @@ def to_milliseconds(value: Any, name: str) -> float:
 @dataclass_transform(
     kw_only_default=True,
     frozen_default=True,
-    field_specifiers=(text, number, count, payload, opaque_text, instant),
+    field_specifiers=(text, number, count, flag, payload, opaque_text, instant, records),
 )
 class Record:
     """A model: frozen, with typed attributes over a document. Build it with keywords.
@@ -248,7 +289,7 @@ class Record:
                     raise InvalidArgumentError(f"{label}: {wire_name} is given twice")
                 wire[wire_name] = field.encode(item, label)
         for wire_name in cls._required:
-            if not wire.get(wire_name):
+            if wire.get(wire_name) in (None, ""):
                 raise InvalidArgumentError(
                     f"{label}: {wire_name} is missing or empty; give it", path=wire_name
                 )
@@ -280,6 +321,8 @@ class Record:
             if raw is not None:
                 if isinstance(field, (_Payload, _OpaqueText)):
                     raw = decode_payload(raw)
+                elif isinstance(field, _Records):
+                    raw = [each.to_dict() for each in field.decode(raw)]
                 elif type(raw) is float and raw.is_integer():
                     raw = int(raw)
                 shown[field.wire_name] = raw

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.models import Message, Thread
+from mastra_convex.models import Message, Resource, Thread
 from mastra_convex.record import Record, to_milliseconds
 from mastra_convex.values.payload import encode_payload
 
@@ -22,6 +22,36 @@ def record_change(kind: type[Record], id: Any, **fields: Any) -> dict[str, Any]:
         if value is not None:
             change[name] = kind.encode_field(name, value, f"{kind.noun} {id!r:.80}")
     return change
+
+
+def metadata_change(
+    update: Callable[[Thread], Mapping[str, Any] | None], thread: Thread | None
+) -> dict[str, Any] | None:
+    """What `threads:update` takes for a change that `update` makes of the thread; None for none."""
+    metadata = None if thread is None else update(thread)
+    if thread is None or metadata is None:
+        return None
+    expected = {"resourceId": thread.resource_id, "metadata": thread.wire.get("metadata")}
+    return {**record_change(Thread, thread.id, metadata=metadata), "expected": expected}
+
+
+def working_memory_change(
+    resource_id: str, update: Callable[[str | None], str | None], resource: Resource | None
+) -> dict[str, Any] | None:
+    """What `resources:update` takes for a change that `update` makes of the text; None for none."""
+    text = update(None if resource is None else resource.working_memory)
+    if text is None:
+        return None
+    expected = None if resource is None else resource.wire.get("workingMemory")
+    change = record_change(Resource, resource_id, workingMemory=text)
+    return {**change, "expected": {"workingMemory": expected}}
+
+
+def some_text(value: Any, name: str) -> str:
+    """An argument that is text, and not empty. Raises `InvalidArgumentError` otherwise."""
+    if not isinstance(value, str) or not value:
+        raise InvalidArgumentError(f"{name} must be text, not {value!r:.60}", path=name)
+    return value
 
 
 def _several(given: Any, what: str) -> list[Any]:

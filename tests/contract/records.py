@@ -89,7 +89,19 @@ def recounted(storage: ConvexStorage, resources: Sequence[str] = ()) -> dict[str
         "traces": len(storage.list_traces(per_page=False).traces),
         "evals": len(storage.list_evals(per_page=False).evals),
         "workflowRuns": len(storage.list_workflow_runs(per_page=False).runs),
+        **_observations(storage, resources),
     }
+
+
+def _observations(storage: ConvexStorage, resources: Iterable[str]) -> dict[str, int]:
+    """How many generations the memories of resources have, and chunks that wait."""
+    found = [
+        generation
+        for each in resources
+        for generation in storage.get_observational_memory_history(None, each)
+    ]
+    chunks = sum(len(generation.buffered_observation_chunks) for generation in found)
+    return {"observationalMemory": len(found), "observationChunks": chunks}
 
 
 def exactly(left: Any, right: Any) -> bool:

@@ -30,10 +30,11 @@ with ConvexStorage(target) as storage:
 """
 
 
-def start(program: str, target: str) -> "subprocess.Popen[str]":
-    """Run a program in a process of its own."""
+def start(program: str, target: str, *, piped: bool = False) -> "subprocess.Popen[str]":
+    """Run a program in a process of its own; if it is `piped`, it can be written to."""
     return subprocess.Popen(
         [sys.executable, "-c", f"target = {target!r}\n{program}"],
+        stdin=subprocess.PIPE if piped else None,
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(PACKAGE)},

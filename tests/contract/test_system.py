@@ -10,6 +10,7 @@ import pytest
 from mastra_convex import ConvexStorage, InvalidArgumentError, UnauthenticatedError
 from mastra_convex.tokens import KEY_VARIABLE, verify
 from tests.contract.records import (
+    T0,
     at,
     evaluation,
     message,
@@ -21,7 +22,10 @@ from tests.contract.records import (
 )
 from tests.served import KEY
 
-TABLES = ["threads", "messages", "resources", "traces", "evals", "workflowRuns"]
+TABLES = [
+    *("threads", "messages", "resources", "traces", "evals", "workflowRuns"),
+    *("observationalMemory", "observationChunks"),
+]
 
 
 def size_of(storage: ConvexStorage, table: str) -> int:
@@ -151,9 +155,19 @@ def fill(storage: ConvexStorage) -> None:
         storage.save_trace(trace(name, threadId="t", name="n", scope="s", runId="w"))
         storage.save_eval(evaluation(name, threadId="t"))
         storage.save_workflow_run(run(name, resourceId="r", stateType="x"))
+        memory = storage.initialize_observational_memory(None, name, scope="resource", config={})
+        storage.update_buffered_observations(memory.id, CHUNK)
     storage.save_messages([message("a"), message("b"), message("c", "u")])
 
 
+CHUNK = {
+    "cycleId": "c",
+    "observations": "o",
+    "tokenCount": 1,
+    "messageIds": ["a"],
+    "messageTokens": 1,
+    "lastObservedAt": T0,
+}
 FULL = {
     "threads": 2,
     "messages": 3,
@@ -161,7 +175,12 @@ FULL = {
     "traces": 2,
     "evals": 2,
     "workflowRuns": 2,
+    "observationalMemory": 2,
+    "observationChunks": 2,
 }
+
+
+TAKEN_ALONG = {"threads": ["messages"], "observationalMemory": ["observationChunks"]}
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -170,8 +189,7 @@ def test_clearing_a_table(storage: ConvexStorage, table: str) -> None:
     assert records_of(storage) == FULL
     for _ in range(2):
         storage.clear_table(table=table)
-        # Threads take their messages along.
-        gone = {"threads", "messages"} if table == "threads" else {table}
+        gone = {table, *TAKEN_ALONG.get(table, ())}
         expected = {name: 0 if name in gone else count for name, count in FULL.items()}
         assert records_of(storage) == expected == recounted(storage, ["t", "u"])
         assert all(size_of(storage, name) == 0 for name in gone)

@@ -17,6 +17,7 @@ from tests.contract.records import (
     message,
     now,
     on_one_storage,
+    save_conversation,
     thread,
 )
 
@@ -224,3 +225,44 @@ def test_any_text_is_an_id(storage: ConvexStorage) -> None:
         assert storage.get_thread_by_id(name[:-1]) is None
         storage.delete_thread(name)
         assert storage.list_threads(name).total == 0
+
+
+def test_a_thread_is_given_away_with_its_messages(storage: ConvexStorage) -> None:
+    first = storage.save_thread(thread(title="T", metadata={"a": 1}, updatedAt=now() + 60_000))
+    owners = {"a": "r", "b": "s", "c": "else"}
+    storage.save_messages([message(id, resourceId=owner) for id, owner in owners.items()])
+    storage.save_message(message("n"))
+    before = storage.get_thread_by_id("t")
+    assert before is not None
+    assert storage.update_thread_resource_id("t", "r") == before
+    given = storage.update_thread_resource_id("t", "s")
+    assert given.to_dict() == {
+        **first.to_dict(),
+        "resourceId": "s",
+        "updatedAt": before.to_dict()["updatedAt"] + 1,
+    }
+    assert storage.get_thread_by_id("t") == given
+    assert {each.resource_id for each in storage.get_messages("t")} == {"s"}
+    assert storage.list_threads("r").total == 0
+    assert storage.list_threads("s").total == 1
+    assert storage.list_messages_by_resource_id("s").total == 4
+    assert storage.list_messages_by_resource_id("r").total == 0
+    # What the resources themselves have is theirs.
+    assert storage.get_resource_by_id("s") is None
+
+
+def test_a_missing_thread_cannot_be_given_away(storage: ConvexStorage) -> None:
+    with pytest.raises(NotFoundError, match="update_thread_resource_id: there is no thread 't'"):
+        storage.update_thread_resource_id("t", "s")
+    for bad in ("", None, 5):
+        with pytest.raises(ValueError, match="update_thread_resource_id: resource_id must be text"):
+            storage.update_thread_resource_id("t", bad)  # type: ignore[arg-type]
+
+
+def test_a_long_thread_is_given_away(storage: ConvexStorage) -> None:
+    names = save_conversation(storage, 1200)
+    with storage.watch_resource_messages("s", last=5) as newest:
+        assert newest.next(5) == []
+        storage.update_thread_resource_id("t", "s")
+        assert ids(newest.next(5)) == names[-5:]
+    assert storage.list_messages("t", "s", per_page=1).total == 1200

@@ -103,6 +103,8 @@ def _write(ctx: MutationCtx, args: Doc) -> Any:
             ctx.db.delete(*rest)
         elif step == "delete_range":
             ctx.db.delete_range(ranged(ctx.db, rest[0]))
+        elif step == "patch_range":
+            ctx.db.patch_range(ranged(ctx.db, rest[0]), *rest[1:])
         elif step == "read":
             done.append(_read(QueryCtx(ctx.db, ctx.principal), {"spec": rest[0]}))
         elif step == "now":

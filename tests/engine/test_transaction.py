@@ -220,3 +220,26 @@ def test_a_writer_is_a_reader() -> None:
 
     with opened(both=both) as engine:
         assert engine.mutation("test:both", {}, SERVICE) == {"_id": 1, **book("a")}
+
+
+def test_a_range_is_patched_with_its_totals(engine: Engine) -> None:
+    for title, note in (("a", None), ("b", "\u00fc"), ("c", "abc"), ("d", "kept")):
+        add(engine, book(title, ord(title), note=note) if note else book(title, ord(title)))
+    inside = {"table": "books", "index": "by_year", "bounds": [["lte", ord("c")]]}
+    before = ask(engine, how="totals")
+    # What was patched and not written yet is patched over, and read again.
+    do(
+        engine,
+        ["patch", "books", 1, {"note": "first"}],
+        ["patch_range", inside, "note", "four"],
+        ["patch", "books", 2, {"price": 1}],
+        ["patch_range", inside, "price", 2.5],
+    )
+    found = ask(engine, index="by_year")
+    assert [each.get("note") for each in found] == ["four", "four", "four", "kept"]
+    assert [each.get("price") for each in found] == [2.5, 2.5, 2.5, None]
+    after = ask(engine, how="totals")
+    assert after == [before[0], before[1] - 2 - 3 + 3 * 4 + 3 * 8]
+    nobody = {"table": "books", "index": "by_title", "eq": ["nobody"]}
+    do(engine, ["patch_range", nobody, "note", "x"])
+    assert ask(engine, how="totals") == after

@@ -116,11 +116,18 @@ def filled(count: int) -> Engine:
 
     save("threads:save", thread={"id": "t", "resourceId": "r"})
     save("threads:save", thread={"id": "other", "resourceId": "s"})
-    one = {"threadId": "t", "role": "user", "content": '"x"'}
+    one = {"threadId": "t", "resourceId": "r", "role": "user", "content": '"x"'}
     for start in range(0, count, 1000):
         some = range(start, min(start + 1000, count))
         save("messages:save", messages=[{"id": f"m{n}", "createdAt": n, **one} for n in some])
+    memory = {"config": "{}", "scope": "thread"}
+    save("observationalMemory:initialize", id="o", threadId="t", resourceId="r", **memory)
+    save("observationalMemory:initialize", id="p", resourceId="r", **memory)
     for n in range(count):
+        for of in "op":
+            last = of if n == 0 else f"{of}{n - 1}"
+            reflection = {"newId": f"{of}{n}", "reflection": '"x"', "tokenCount": 1}
+            save("observationalMemory:reflect", id=last, **reflection)
         save("threads:save", thread={"id": f"t{n}", "resourceId": "r", "createdAt": n})
         save("resources:save", resource={"id": f"r{n}"})
         save(
@@ -165,7 +172,8 @@ def lists() -> dict[str, tuple[str, dict[str, Any]]]:
             for order in ("createdAt", "updatedAt")
             for owner in ({}, {"resourceId": "r"})
         ],
-        "messages:list": [{"threadId": "t"}],
+        "messages:list": [{"threadId": "t"}, {"threadId": "t", "resourceId": "r"}],
+        "messages:listByResource": [{"resourceId": "r"}],
         "traces:list": [{}, {"threadId": "t"}, {"runId": "w"}, {"scope": "s"}, {"name": "n"}],
         "evals:list": [
             {},
@@ -202,6 +210,11 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "message changed": ("messages:update", {"messages": [{"id": "m5", "content": "1"}]}),
     "message moved": ("messages:update", {"messages": [{"id": "m6", "threadId": "other"}]}),
     "message removed": ("messages:remove", {"ids": ["m7"]}),
+    "memory changed": ("observationalMemory:update", {"id": "o5", "isObserving": True}),
+    "memory reflected on": (
+        "observationalMemory:reflect",
+        {"id": "o6", "newId": "new", "reflection": '"x"', "tokenCount": 1},
+    ),
     "resource changed": ("resources:update", {"id": "r5", "workingMemory": "1"}),
     "trace saved": ("traces:save", {"trace": {"id": "x5", "threadId": "t", "timestamp": 5}}),
     "eval saved": ("evals:save", {"eval": {"id": "e5", "agentName": "b", "type": "test"}}),
@@ -210,6 +223,16 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
 GETS: dict[str, tuple[str, dict[str, Any]]] = {
     "threads:get": ("threads:get", {"id": "t5"}),
     "messages:listById": ("messages:listById", {"ids": ["m5", "m6", "none"]}),
+    "observationalMemory:get": ("observationalMemory:get", {"threadId": "t", "resourceId": "r"}),
+    "observationalMemory:list": (
+        "observationalMemory:list",
+        {"resourceId": "r", "limit": 5},
+    ),
+    "messages:listBeside": (
+        "messages:listBeside",
+        {"around": [{"id": "m20", "previous": 5, "next": 5}], "threadIds": ["t"]},
+    ),
+    "messages:countByResource": ("messages:countByResource", {"resourceId": "r", "limit": 10}),
     "messages:listArrived": ("messages:listArrived", {"limit": 10}),
     "threads:listArrived": ("threads:listArrived", {"limit": 10, "after": 3}),
     "resources:get": ("resources:get", {"id": "r5"}),

@@ -6,8 +6,10 @@ from mastra_convex.engine.schema import Table
 from mastra_convex.functions.schema import schema
 from mastra_convex.functions.system import TABLES
 from mastra_convex.functions.validators import (
+    chunk_fields,
     eval_fields,
     message_fields,
+    observational_memory_fields,
     resource_fields,
     thread_fields,
     trace_fields,
@@ -21,7 +23,11 @@ RECORDS = {
     "traces": trace_fields,
     "evals": eval_fields,
     "workflowRuns": workflow_run_fields,
+    "observationalMemory": observational_memory_fields,
+    "observationChunks": chunk_fields,
 }
+# What belongs to a record, and not to its callers.
+INSIDE = {"threads": {"messageCount", "lastSeq"}, "observationChunks": {"recordId"}}
 each_table = pytest.mark.parametrize("table", schema.tables.values(), ids=lambda t: t.name)
 
 
@@ -33,14 +39,18 @@ def test_the_tables() -> None:
 @each_table
 def test_every_record_is_found_by_its_key(table: Table) -> None:
     key = table.indexes["by_key"].fields
-    expected = {"workflowRuns": ("workflowName", "id")}.get(table.name, ("id",))
-    assert key == (("table", "index", "first", "second") if table.name == "counters" else expected)
+    compound = {
+        "workflowRuns": ("workflowName", "id"),
+        "observationChunks": ("recordId", "cycleId"),
+        "counters": ("table", "index", "first", "second"),
+    }
+    assert key == compound.get(table.name, ("id",))
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_document_is_its_record(name: str) -> None:
-    inside = {"threads": {"messageCount", "lastSeq"}}.get(name, set())
-    assert schema.tables[name].fields.keys() == RECORDS[name].keys() | inside
+    fields = schema.tables[name].fields.keys()
+    assert fields == RECORDS[name].keys() | INSIDE.get(name, set())
 
 
 @each_table

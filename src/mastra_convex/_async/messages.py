@@ -9,7 +9,7 @@ from typing import Any, cast
 from mastra_convex._async.base import AsyncStorageBase
 from mastra_convex._async.subscription import AsyncWatch
 from mastra_convex.backends.base import Unsubscribe
-from mastra_convex.models import Message, MessagePage
+from mastra_convex.models import Message
 from mastra_convex.reads import messages as reads
 from mastra_convex.updates import checked_ids, message_changes, message_documents
 
@@ -44,24 +44,6 @@ class AsyncMessages(AsyncStorageBase):
         """All messages of a thread in ascending order, or its `last` newest."""
         read = reads.thread_messages(thread_id, last)
         return cast("list[Message]", await self._run("get_messages", read))
-
-    async def list_messages(
-        self,
-        thread_id: str,
-        *,
-        order_by: Mapping[str, str] | None = None,
-        page: int = 0,
-        per_page: int | bool = 40,
-        include_total: bool = True,
-    ) -> MessagePage:
-        """A page of a thread's messages, oldest first; `per_page=False` gives all.
-
-        `order_by` is `{"field": "createdAt", "direction": "ASC" or "DESC"}`; equal times are in
-        the order of saving, and wholly reversed by DESC. Raises `InvalidArgumentError` for a bad
-        page or order.
-        """
-        read = reads.messages(thread_id, order_by, page, per_page, include_total)
-        return cast("MessagePage", await self._run("list_messages", read))
 
     async def list_messages_by_id(self, message_ids: Sequence[str]) -> list[Message]:
         """The messages with these ids that there are, of any thread, in ascending order of time."""

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from mastra_convex._async.arrivals import AsyncArrivals
 from mastra_convex._async.copies import AsyncCopies
 from mastra_convex._async.evals import AsyncEvals
+from mastra_convex._async.message_lists import AsyncMessageLists
 from mastra_convex._async.messages import AsyncMessages
+from mastra_convex._async.observational_memory import AsyncObservations
 from mastra_convex._async.resources import AsyncResources
 from mastra_convex._async.system import AsyncSystem
 from mastra_convex._async.threads import AsyncThreads
@@ -24,7 +26,9 @@ class AsyncConvexStorage(
     AsyncThreads,
     AsyncCopies,
     AsyncMessages,
+    AsyncMessageLists,
     AsyncResources,
+    AsyncObservations,
     AsyncTraces,
     AsyncEvals,
     AsyncWorkflowRuns,

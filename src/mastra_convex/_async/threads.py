@@ -11,7 +11,7 @@ from mastra_convex._async.subscription import AsyncWatch
 from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models import Thread, ThreadPage
 from mastra_convex.reads import threads as reads
-from mastra_convex.updates import record_change
+from mastra_convex.updates import metadata_change, record_change, some_text
 
 
 class AsyncThreads(AsyncStorageBase):
@@ -74,6 +74,45 @@ class AsyncThreads(AsyncStorageBase):
             "update_thread",
             "threads:update",
             lambda: record_change(Thread, id, title=title, metadata=metadata),
+        )
+        return Thread.of(changed)
+
+    async def update_thread_metadata(
+        self,
+        id: str,
+        update: Callable[[Thread], Mapping[str, Any] | None],
+        resource_id: str | None = None,
+    ) -> Thread | None:
+        """Change metadata by what it is: `update` is given the thread, and returns members to set.
+
+        They are written only if nobody has changed the metadata meanwhile; otherwise it
+        is called again with the thread as it then is. So nothing is lost, whoever else writes, here
+        or in another process. None from it leaves the thread as it is. Returns the thread, or None
+        if there is none, or `resource_id` does not own it. Raises `ConflictError` if others have
+        been faster for half a minute.
+        """
+        changed = await self._change(
+            "update_thread_metadata",
+            partial(reads.thread, id, resource_id),
+            "threads:update",
+            partial(metadata_change, update),
+        )
+        return Thread.of(changed) if isinstance(changed, dict) else changed
+
+    async def update_thread_resource_id(self, thread_id: str, resource_id: str) -> Thread:
+        """Give a thread to another resource, with all its messages, whoever they belonged to.
+
+        Nobody sees some of it as the old owner's and some as the new one's. Returns the thread; if
+        the resource has it already, nothing changes. Raises `NotFoundError` if there is no such
+        thread, `ConflictError` while it is still on its way from an earlier call.
+        """
+        changed = await self._mutate(
+            "update_thread_resource_id",
+            "threads:updateResourceId",
+            lambda: {
+                "id": some_text(thread_id, "thread_id"),
+                "resourceId": some_text(resource_id, "resource_id"),
+            },
         )
         return Thread.of(changed)
 

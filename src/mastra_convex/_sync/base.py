@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
+from mastra_convex._pauses import pauses, sleep
 from mastra_convex._sync.subscription import Watch, start_callback
 from mastra_convex.backends.base import Backend, Read, Unsubscribe
-from mastra_convex.errors import ConvexStorageError
+from mastra_convex.errors import ConflictError, ConvexStorageError, NotFoundError
 
 T = TypeVar("T")
 
@@ -39,6 +41,33 @@ class StorageBase:
         except ConvexStorageError as error:
             error.operation = operation
             raise
+
+    def _change(
+        self,
+        operation: str,
+        read: Callable[[], Read],
+        path: str,
+        make: Callable[[Any], dict[str, Any] | None],
+    ) -> Any:
+        """Read, and change what was read: a mutation that is refused once somebody was faster.
+
+        `make` gives its arguments for what was read, with what it expects to find unchanged; or
+        None to leave it. Returns the mutation's result, or what was read if it was left. Raises
+        `ConflictError` if others have been faster for half a minute.
+        """
+        missed: ConvexStorageError | None = None
+        for pause in pauses():
+            found = self._run(operation, read())
+            args = make(found)
+            if args is None:
+                return found
+            try:
+                return self._mutate(operation, path, partial(dict, args))
+            except (ConflictError, NotFoundError) as error:
+                missed = error
+            sleep(pause)
+        assert missed is not None
+        raise missed
 
     def _watch(self, operation: str, read: Callable[[], Read]) -> Watch[Any]:
         """The values of a read. What is wrong with its arguments is raised here and now."""

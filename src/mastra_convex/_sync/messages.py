@@ -10,7 +10,7 @@ from typing import Any, cast
 from mastra_convex._sync.base import StorageBase
 from mastra_convex._sync.subscription import Watch
 from mastra_convex.backends.base import Unsubscribe
-from mastra_convex.models import Message, MessagePage
+from mastra_convex.models import Message
 from mastra_convex.reads import messages as reads
 from mastra_convex.updates import checked_ids, message_changes, message_documents
 
@@ -45,24 +45,6 @@ class Messages(StorageBase):
         """All messages of a thread in ascending order, or its `last` newest."""
         read = reads.thread_messages(thread_id, last)
         return cast("list[Message]", self._run("get_messages", read))
-
-    def list_messages(
-        self,
-        thread_id: str,
-        *,
-        order_by: Mapping[str, str] | None = None,
-        page: int = 0,
-        per_page: int | bool = 40,
-        include_total: bool = True,
-    ) -> MessagePage:
-        """A page of a thread's messages, oldest first; `per_page=False` gives all.
-
-        `order_by` is `{"field": "createdAt", "direction": "ASC" or "DESC"}`; equal times are in
-        the order of saving, and wholly reversed by DESC. Raises `InvalidArgumentError` for a bad
-        page or order.
-        """
-        read = reads.messages(thread_id, order_by, page, per_page, include_total)
-        return cast("MessagePage", self._run("list_messages", read))
 
     def list_messages_by_id(self, message_ids: Sequence[str]) -> list[Message]:
         """The messages with these ids that there are, of any thread, in ascending order of time."""

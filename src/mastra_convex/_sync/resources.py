@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from mastra_convex._sync.base import StorageBase
 from mastra_convex.models import Resource
 from mastra_convex.reads import resources as reads
-from mastra_convex.updates import record_change
+from mastra_convex.updates import record_change, working_memory_change
 
 
 class Resources(StorageBase):
@@ -48,3 +49,22 @@ class Resources(StorageBase):
             ),
         )
         return Resource.of(changed)
+
+    def update_working_memory(
+        self, resource_id: str, update: Callable[[str | None], str | None]
+    ) -> Resource | None:
+        """Change working memory by what it is: `update` is given the text, and returns the new one.
+
+        It is given None if there is none. What it returns is written only if nobody has changed the
+        working memory meanwhile; otherwise it is called again with what is there then. So nothing
+        is lost, whoever else writes, here or in another process. None from it leaves everything as
+        it is. Returns the resource, which is created if it is missing; or None if it was left
+        missing. Raises `ConflictError` if others have been faster for half a minute.
+        """
+        changed = self._change(
+            "update_working_memory",
+            partial(reads.resource, resource_id),
+            "resources:update",
+            partial(working_memory_change, resource_id, update),
+        )
+        return Resource.of(changed) if isinstance(changed, dict) else changed

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from mastra_convex._sync.arrivals import Arrivals
 from mastra_convex._sync.copies import Copies
 from mastra_convex._sync.evals import Evals
+from mastra_convex._sync.message_lists import MessageLists
 from mastra_convex._sync.messages import Messages
+from mastra_convex._sync.observational_memory import Observations
 from mastra_convex._sync.resources import Resources
 from mastra_convex._sync.system import System
 from mastra_convex._sync.threads import Threads
@@ -25,7 +27,9 @@ class ConvexStorage(
     Threads,
     Copies,
     Messages,
+    MessageLists,
     Resources,
+    Observations,
     Traces,
     Evals,
     WorkflowRuns,

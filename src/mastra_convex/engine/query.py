@@ -226,7 +226,7 @@ class Query:
         return Page(found, self.cursor_after(found[-1]))
 
     def cursor_after(self, document: Doc) -> str:
-        """The cursor of a page that ended with this document."""
+        """The cursor of a page that ended with `document`, which is in the range."""
         return encode_cursor(self._identity(), self._key(document))
 
     def compiled_range(self) -> tuple[Table, str, list[Any]]:

@@ -324,6 +324,25 @@ class Writer(Reader):
             self._execute(f'DELETE FROM "{table.name}"{where}', parameters)
             self._note(table, None, None, -count, -size)
 
+    def patch_range(self, query: Query, field: str, value: str | float) -> None:
+        """Set one field of every document in the range of a query, in one statement.
+
+        Its log entry is that of `delete_range`.
+        """
+        table, where, parameters = query.compiled_range()
+        self._flush(table.name)
+        size = f'ifnull(length(CAST("{field}" AS BLOB)), 0)'
+        if table.column_types[field] not in _TEXTS:
+            size = f'("{field}" IS NOT NULL) * 8'
+        count, before = self._execute(
+            f'SELECT count(*), ifnull(sum({size}), 0) FROM "{table.name}"{where}', parameters
+        ).fetchone()
+        if count:
+            stored = table.value_of(field, value)
+            sql = f'UPDATE "{table.name}" SET "{field}" = ?{where}'
+            self._execute(sql, [stored, *parameters])
+            self._note(table, None, None, 0, count * _size([stored]) - before)
+
     def _current(self, table: str, document_id: int) -> Doc:
         document = self._known.get((table, document_id))
         if document is None and document_id in self._patched.get(table, ()):

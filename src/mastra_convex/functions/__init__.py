@@ -6,6 +6,7 @@ from mastra_convex.engine.registry import Registry
 from mastra_convex.functions import (
     evals,
     messages,
+    observational_memory,
     resources,
     system,
     threads,
@@ -14,6 +15,11 @@ from mastra_convex.functions import (
 )
 from mastra_convex.functions.schema import schema
 
-registry = Registry([threads, messages, resources, traces, evals, workflow_runs, system])
+registry = Registry(
+    [
+        *(threads, messages, resources, traces, evals, workflow_runs, observational_memory),
+        system,
+    ]
+)
 
 __all__ = ["registry", "schema"]

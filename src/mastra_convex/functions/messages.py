@@ -6,13 +6,23 @@ Each message gets a `seq`, a number per thread, given out in the transaction tha
 from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx, QueryCtx
-from mastra_convex.errors import InvalidArgumentError, NotFoundError
-from mastra_convex.functions.lib.access import Args, Doc, owns, storage_mutation, storage_query
+from mastra_convex.errors import InvalidArgumentError, NotFoundError, UnauthenticatedError
+from mastra_convex.functions.lib import counters, records
+from mastra_convex.functions.lib.access import (
+    Args,
+    Doc,
+    owns,
+    principal_of,
+    storage_mutation,
+    storage_query,
+)
 from mastra_convex.functions.lib.batches import check_batch
+from mastra_convex.functions.lib.beside import messages_beside
 from mastra_convex.functions.lib.pagination import nothing_paginated, paginated
-from mastra_convex.functions.lib.paging import arrivals_of, nothing, page_of
+from mastra_convex.functions.lib.paging import arrivals_of, limit_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge_content
-from mastra_convex.functions.lib.records import by_key, later, public, thread_visible
+from mastra_convex.functions.lib.records import by_key, later, public
+from mastra_convex.functions.lib.touched import Threads
 from mastra_convex.functions.validators import (
     arrivals,
     arrivals_args,
@@ -28,60 +38,31 @@ from mastra_convex.functions.validators import (
 from mastra_convex.values.validators import v
 
 
-class _Threads:
-    """The threads that one mutation touches: read once, written once at the end."""
-
-    def __init__(self, ctx: MutationCtx) -> None:
-        self._ctx = ctx
-        self._read: dict[str, Doc | None] = {}
-        self._touched: dict[str, Doc] = {}
-
-    def get(self, thread_id: str) -> Doc | None:
-        """The thread with this mutation's changes, or None if there is none for the caller."""
-        if thread_id not in self._read:
-            thread = by_key(self._ctx, "threads", thread_id)
-            visible = thread is not None and owns(self._ctx, thread["resourceId"])
-            self._read[thread_id] = thread if visible else None
-        return self._read[thread_id]
-
-    def touch(self, thread_id: str, added: int, updated_at: float) -> float:
-        """Count messages in or out and bump the thread; returns the newest `seq` afterwards."""
-        thread = self._touched.get(thread_id)
-        if thread is None:
-            found = self.get(thread_id)
-            if found is None:
-                return 0
-            thread = self._read[thread_id] = self._touched[thread_id] = found.copy()
-        thread["messageCount"] += added
-        seq: float = thread["lastSeq"] + max(added, 0)
-        thread["lastSeq"] = seq
-        thread["updatedAt"] = max(thread["updatedAt"], updated_at)
-        return seq
-
-    def write(self) -> None:
-        """Patch the threads that were touched."""
-        for thread in self._touched.values():
-            fields = {name: thread[name] for name in ("messageCount", "lastSeq", "updatedAt")}
-            self._ctx.db.patch("threads", thread["_id"], fields)
-
-
-@storage_query(args={"threadId": v.string(), **list_args}, returns=page(message_fields))
+@storage_query(
+    args={"threadId": v.string(), "resourceId": v.optional(v.string()), **list_args},
+    returns=page(message_fields),
+)
 def list_(ctx: QueryCtx, args: Args) -> Doc:
     """A page of a thread's messages, by `createdAt` and then `seq`.
 
-    The thread is read only for its total or its owner: a page that was asked for without them is
-    not touched by what happens to other pages.
+    With `resourceId`, of those that belong to it: messages of others are looked at and left out,
+    so that the page may have fewer. The thread is read only for its total or its owner: a page that
+    was asked for without them is not touched by what happens to other pages.
     """
-    thread_id, total = args["threadId"], None
-    principal = ctx.principal
-    assert principal is not None
+    thread_id, resource_id = args["threadId"], args.get("resourceId")
+    total = None
+    principal = principal_of(ctx)
     if args.get("withTotal") or not principal.is_service:
         thread = by_key(ctx, "threads", thread_id)
         if thread is None or not owns(ctx, thread["resourceId"]):
             return nothing(args)
         total = thread["messageCount"]
     found = page_of(ctx, "messages", "by_thread_created", (thread_id,), args)
+    if resource_id is not None:
+        found["page"] = [m for m in found["page"] if m.get("resourceId") == resource_id]
     if args.get("withTotal") and "from" not in args and "to" not in args:
+        if resource_id is not None:
+            total = counters.owned(ctx, resource_id, thread_id)
         found["total"] = total
     return found
 
@@ -97,12 +78,76 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
 def paginate(ctx: QueryCtx, args: Args) -> Doc:
     """A thread's messages as `list_` has them, for clients that paginate as Convex's do."""
     thread_id, options = args["threadId"], args["paginationOpts"]
-    if not thread_visible(ctx, thread_id):
+    if not Threads(ctx).is_visible(thread_id):
         return nothing_paginated(options)
     messages = ctx.db.query("messages").with_index(
         "by_thread_created", lambda q: q.eq("threadId", thread_id)
     )
     return paginated(messages.order(args["order"]), options)
+
+
+@storage_query(args={"resourceId": v.string(), **list_args}, returns=page(message_fields))
+def list_by_resource(ctx: QueryCtx, args: Args) -> Doc:
+    """A page of the messages that belong to a resource, by `createdAt` and then `seq`.
+
+    Their total is `messages:countByResource`. What is in threads that the caller may not see is
+    left out, so that the page may have fewer.
+    """
+    if not owns(ctx, args["resourceId"]):
+        return nothing(args)
+    found = page_of(ctx, "messages", "by_resource_created", (args["resourceId"],), args)
+    threads = Threads(ctx)
+    found["page"] = [m for m in found["page"] if threads.is_visible(m["threadId"])]
+    return found
+
+
+@storage_query(
+    args={"resourceId": v.string(), "after": v.optional(v.string()), "limit": v.number()},
+    returns=v.object({"count": v.number(), "after": v.union(v.string(), v.null())}),
+)
+def count_by_resource(ctx: QueryCtx, args: Args) -> Doc:
+    """How many messages belong to a resource in the next `limit` threads that have any, by ids.
+
+    The answer's `after` is the next call's; it is null at the end.
+    """
+    limit = limit_of(args)
+    if not owns(ctx, args["resourceId"]):
+        return {"count": 0, "after": None}
+    found = counters.owned_after(ctx, args["resourceId"], args.get("after", ""), limit + 1)
+    threads = Threads(ctx)
+    some = found[:limit]
+    count = sum(each["count"] for each in some if threads.is_visible(each["second"]))
+    return {"count": count, "after": some[-1]["second"] if len(found) > limit else None}
+
+
+_around = v.array(
+    v.object(
+        {
+            "id": v.string(),
+            "previous": v.number(),
+            "next": v.number(),
+            "seen": v.optional(v.boolean()),
+        }
+    )
+)
+
+
+@storage_query(
+    args={
+        "around": _around,
+        "resourceId": v.optional(v.string()),
+        "threadIds": v.optional(v.array(v.string())),
+    },
+    returns=v.object({"page": v.array(record(message_fields)), "rest": _around}),
+)
+def list_beside(ctx: QueryCtx, args: Args) -> Doc:
+    """Messages with as many of their threads' before and after them as asked for, each once.
+
+    Only what belongs to `resourceId`; without it, only from threads with an owner in common with
+    `threadIds`. `seen` ones are not wanted themselves. What the call had no room for is `rest`: the
+    `around` of the next.
+    """
+    return messages_beside(ctx, args)
 
 
 @storage_query(args=arrivals_args, returns=arrivals(message_fields))
@@ -116,8 +161,9 @@ def list_by_id(ctx: QueryCtx, args: Args) -> list[Doc]:
     """The messages with these ids that there are, in the order of the ids."""
     check_batch(len(args["ids"]), "ids")
     found = [by_key(ctx, "messages", message_id) for message_id in dict.fromkeys(args["ids"])]
+    threads = Threads(ctx)
     return [
-        public(message) for message in found if message and thread_visible(ctx, message["threadId"])
+        public(message) for message in found if message and threads.is_visible(message["threadId"])
     ]
 
 
@@ -130,14 +176,15 @@ def save(ctx: MutationCtx, args: Args) -> list[Doc]:
     A message that is there already, and equal, is left alone, and so is its thread.
     """
     check_batch(len(args["messages"]), "messages")
-    threads = _Threads(ctx)
-    records = [_save_one(ctx, threads, message) for message in args["messages"]]
-    threads.write()
-    return records
+    threads = Threads(ctx)
+    saved = [_save_one(ctx, threads, message) for message in args["messages"]]
+    threads.write(ctx)
+    return saved
 
 
-def _save_one(ctx: MutationCtx, threads: _Threads, message: Doc) -> Doc:
+def _save_one(ctx: MutationCtx, threads: Threads, message: Doc) -> Doc:
     message_id, thread_id = message["id"], message["threadId"]
+    _require_owner(ctx, message)
     thread = threads.get(thread_id)
     if thread is None:
         raise NotFoundError(
@@ -150,9 +197,8 @@ def _save_one(ctx: MutationCtx, threads: _Threads, message: Doc) -> Doc:
     if before is None:
         seq = threads.touch(thread_id, 1, ctx.now)
         record = {"createdAt": ctx.now, **message, "seq": seq}
-        ctx.db.insert("messages", record)
-        return record
-    if not thread_visible(ctx, before["threadId"]):
+        return public(records.insert(ctx, "messages", record))
+    if not threads.is_visible(before["threadId"]):
         raise InvalidArgumentError(f"message {message_id!r} cannot be saved; choose another id")
     record = {**message, "createdAt": before["createdAt"], "seq": before["seq"]}
     if record == public(before):
@@ -162,8 +208,16 @@ def _save_one(ctx: MutationCtx, threads: _Threads, message: Doc) -> Doc:
     else:
         threads.touch(before["threadId"], -1, 0)
         record["seq"] = threads.touch(thread_id, 1, ctx.now)
-    ctx.db.replace("messages", before["_id"], record)
-    return record
+    return public(records.replace(ctx, "messages", before, record))
+
+
+def _require_owner(ctx: MutationCtx, message: Doc) -> None:
+    """Raise `UnauthenticatedError` for a message that is to belong to somebody else."""
+    if "resourceId" in message and not owns(ctx, message["resourceId"]):
+        raise UnauthenticatedError(
+            f"message {message['id']!r} cannot be given to resource {message['resourceId']!r} with "
+            "this token; use the resource's own id, or none"
+        )
 
 
 _update_fields = {
@@ -185,12 +239,13 @@ def update(ctx: MutationCtx, args: Args) -> list[Doc]:
     A message may move to another thread; both are bumped, the new one at least 1 ms later.
     """
     check_batch(len(args["messages"]), "messages")
-    threads = _Threads(ctx)
+    threads = Threads(ctx)
     found = []
     for change in args["messages"]:
         before = by_key(ctx, "messages", change["id"])
-        if before is None or not thread_visible(ctx, before["threadId"]):
+        if before is None or not threads.is_visible(before["threadId"]):
             continue
+        _require_owner(ctx, change)
         fields = {name: value for name, value in change.items() if name != "id"}
         if "content" in fields:
             fields["content"] = merge_content(before["content"], fields["content"])
@@ -210,9 +265,8 @@ def update(ctx: MutationCtx, args: Args) -> list[Doc]:
                 )
             threads.touch(source, -1, bumped)
             fields["seq"] = threads.touch(target, 1, later(ctx, entered, bumped + 1))
-        ctx.db.patch("messages", before["_id"], fields)
-        found.append(public({**before, **fields}))
-    threads.write()
+        found.append(public(records.patch(ctx, "messages", before, fields)))
+    threads.write(ctx)
     return found
 
 
@@ -220,10 +274,10 @@ def update(ctx: MutationCtx, args: Args) -> list[Doc]:
 def remove(ctx: MutationCtx, args: Args) -> None:
     """Delete messages. Unknown ids are fine."""
     check_batch(len(args["ids"]), "ids")
-    threads = _Threads(ctx)
+    threads = Threads(ctx)
     for message_id in args["ids"]:
         message = by_key(ctx, "messages", message_id)
-        if message is not None and thread_visible(ctx, message["threadId"]):
-            ctx.db.delete("messages", message["_id"])
+        if message is not None and threads.is_visible(message["threadId"]):
+            records.remove(ctx, "messages", message)
             threads.touch(message["threadId"], -1, ctx.now)
-    threads.write()
+    threads.write(ctx)

@@ -6,7 +6,14 @@ from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.errors import UnauthenticatedError
 from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns, storage_mutation, storage_query
 from mastra_convex.functions.lib.payloads import merge
-from mastra_convex.functions.lib.records import by_key, insert, later, patch, public
+from mastra_convex.functions.lib.records import (
+    by_key,
+    insert,
+    later,
+    patch,
+    public,
+    require_expected,
+)
 from mastra_convex.functions.lib.records import save as save_record
 from mastra_convex.functions.validators import payload, record, resource_fields, saved
 from mastra_convex.values.validators import v
@@ -43,16 +50,22 @@ def save(ctx: MutationCtx, args: Args) -> Doc:
         "id": v.string(),
         "workingMemory": v.optional(payload()),
         "metadata": v.optional(payload()),
+        "expected": v.optional(v.object({"workingMemory": v.union(payload(), v.null())})),
     },
     returns=record(resource_fields),
 )
 def update(ctx: MutationCtx, args: Args) -> Doc:
-    """Change working memory and metadata; a missing resource is created."""
+    """Change working memory and metadata; a missing resource is created.
+
+    With `expected`, only if the working memory is still that, to the letter; null is none.
+    """
     _require_owner(ctx, args["id"])
     before = by_key(ctx, "resources", args["id"])
+    require_expected(before or {"id": args["id"]}, args, "resources")
     if before is None:
         times = {"createdAt": ctx.now, "updatedAt": ctx.now}
-        return public(insert(ctx, "resources", {"metadata": "{}", **args, **times}))
+        given = {name: value for name, value in args.items() if name != "expected"}
+        return public(insert(ctx, "resources", {"metadata": "{}", **given, **times}))
     fields: Doc = {"updatedAt": later(ctx, before)}
     if "workingMemory" in args:
         fields["workingMemory"] = args["workingMemory"]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from mastra_convex.engine.schema import define_schema, define_table
 from mastra_convex.functions.validators import (
+    chunk_fields,
     eval_fields,
     message_fields,
+    observational_memory_fields,
     resource_fields,
     thread_fields,
     trace_fields,
@@ -39,7 +41,9 @@ schema = define_schema(
         # get, save, update
         .index("by_key", ["id"])
         # a thread's messages in Mastra's order; date ranges
-        .index("by_thread_created", ["threadId", "createdAt", "seq"]),
+        .index("by_thread_created", ["threadId", "createdAt", "seq"])
+        # a resource's messages in all threads
+        .index("by_resource_created", ["resourceId", "createdAt", "seq"]),
         "resources": define_table(resource_fields)
         # get, save, update
         .index("by_key", ["id"]),
@@ -73,6 +77,18 @@ schema = define_schema(
         .index("by_workflow_status", ["workflowName", "stateType", "createdAt"])
         .index("by_resource", ["resourceId", "createdAt"])
         .index("by_status", ["stateType", "createdAt"]),
+        "observationalMemory": define_table(observational_memory_fields)
+        # change
+        .index("by_key", ["id"])
+        # the generations of a thread; those of a resource have no thread
+        .index("by_thread", ["threadId", "generationCount"])
+        .index("by_resource", ["threadId", "resourceId", "generationCount"]),
+        # What waits to become active in a record of observational memory (lib/observations.py).
+        "observationChunks": define_table({**chunk_fields, "recordId": v.string()})
+        # whether a cycle is there
+        .index("by_key", ["recordId", "cycleId"])
+        # a record's, oldest first
+        .index("by_record", ["recordId", "createdAt"]),
         # How many documents an index has under its leading values: totals of lists are read, not
         # counted (lib/counters.py).
         "counters": define_table(
@@ -84,6 +100,9 @@ schema = define_schema(
                 "second": v.string(),
                 "count": v.number(),
             }
-        ).index("by_key", ["table", "index", "first", "second"]),
+        )
+        .index("by_key", ["table", "index", "first", "second"])
+        # what is counted of a thread, when it goes
+        .index("by_second", ["table", "index", "second"]),
     }
 )

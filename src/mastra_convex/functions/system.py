@@ -15,7 +15,10 @@ from mastra_convex.functions.lib.access import (
 from mastra_convex.functions.lib.version import FUNCTIONS_VERSION
 from mastra_convex.values.validators import v
 
-TABLES = ("threads", "messages", "resources", "traces", "evals", "workflowRuns")
+TABLES = (
+    *("threads", "messages", "resources", "traces", "evals", "workflowRuns"),
+    *("observationalMemory", "observationChunks"),
+)
 
 _table = v.union(*(v.literal(name) for name in TABLES))
 _STEP = 500
@@ -47,8 +50,11 @@ def clear(ctx: MutationCtx, args: Args) -> None:
     counters.reset(ctx, table)
     if table == "threads":
         ctx.db.delete_range(ctx.db.query("messages").with_index("by_key"))
+        counters.reset(ctx, "messages")
     elif table == "messages":
         _forget_messages(ctx)
+    elif table == "observationalMemory":
+        ctx.db.delete_range(ctx.db.query("observationChunks").with_index("by_key"))
 
 
 def _forget_messages(ctx: MutationCtx) -> None:

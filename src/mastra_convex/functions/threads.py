@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.errors import ConflictError, NotFoundError
+from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib.access import (
     Args,
     Doc,
@@ -14,9 +15,10 @@ from mastra_convex.functions.lib.access import (
 )
 from mastra_convex.functions.lib.batches import check_batch
 from mastra_convex.functions.lib.copying import copy_thread
+from mastra_convex.functions.lib.ownership import change_owner
 from mastra_convex.functions.lib.paging import arrivals_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge
-from mastra_convex.functions.lib.records import by_key, later, patch, public
+from mastra_convex.functions.lib.records import by_key, later, patch, public, require_expected
 from mastra_convex.functions.lib.records import remove as remove_document
 from mastra_convex.functions.lib.records import save as save_record
 from mastra_convex.functions.validators import (
@@ -86,18 +88,39 @@ def save(ctx: MutationCtx, args: Args) -> Doc:
 
 
 @storage_mutation(
-    args={"id": v.string(), "title": v.optional(v.string()), "metadata": v.optional(payload())},
+    args={
+        "id": v.string(),
+        "title": v.optional(v.string()),
+        "metadata": v.optional(payload()),
+        "expected": v.optional(
+            v.object({"resourceId": v.string(), "metadata": v.union(payload(), v.null())})
+        ),
+    },
     returns=record(thread_fields),
 )
 def update(ctx: MutationCtx, args: Args) -> Doc:
-    """Change title and metadata; metadata is laid over the old, member by member."""
+    """Change title and metadata; metadata is laid over the old, member by member.
+
+    With `expected`, only if owner and metadata are still those, to the letter.
+    """
     thread = _existing(ctx, args["id"])
+    require_expected(thread, args, "threads")
     fields: Doc = {"updatedAt": later(ctx, thread)}
     if "title" in args:
         fields["title"] = args["title"]
     if "metadata" in args:
         fields["metadata"] = merge(thread.get("metadata"), args["metadata"])
     return public(patch(ctx, "threads", thread, fields))
+
+
+@storage_mutation(args={"id": v.string(), "resourceId": v.string()}, returns=record(thread_fields))
+def update_resource_id(ctx: MutationCtx, args: Args) -> Doc:
+    """Give a thread to another owner, and all of its messages with it, whoever had them."""
+    thread = _existing(ctx, args["id"])
+    if thread["resourceId"] == args["resourceId"]:
+        return public(thread)
+    _require_owner(ctx, args["id"], args["resourceId"], thread)
+    return public(change_owner(ctx, thread, args["resourceId"]))
 
 
 @storage_mutation(args={"id": v.string()}, returns=v.null())
@@ -110,6 +133,7 @@ def remove(ctx: MutationCtx, args: Args) -> None:
                 "by_thread_created", lambda q: q.eq("threadId", args["id"])
             )
         )
+        counters.forget_thread(ctx, args["id"])
         remove_document(ctx, "threads", thread)
 
 

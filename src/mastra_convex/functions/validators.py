@@ -104,6 +104,55 @@ workflow_run_fields: Fields = {
     "extra": v.optional(payload()),
 }
 
+observational_memory_fields: Fields = {
+    "id": v.string(),
+    "scope": v.union(v.literal("thread"), v.literal("resource")),
+    "threadId": v.optional(v.string()),
+    "resourceId": v.string(),
+    "createdAt": time(),
+    "updatedAt": time(),
+    "lastObservedAt": v.optional(time()),
+    "originType": v.union(v.literal("initial"), v.literal("reflection")),
+    "generationCount": v.number(),
+    "activeObservations": payload(),
+    "bufferedReflection": v.optional(payload()),
+    "bufferedReflectionTokens": v.optional(v.number()),
+    "bufferedReflectionInputTokens": v.optional(v.number()),
+    "reflectedObservationLineCount": v.optional(v.number()),
+    "observedMessageIds": v.optional(payload()),
+    "observedTimezone": v.optional(v.string()),
+    "totalTokensObserved": v.number(),
+    "observationTokenCount": v.number(),
+    "pendingMessageTokens": v.number(),
+    "isReflecting": v.boolean(),
+    "isObserving": v.boolean(),
+    "isBufferingObservation": v.boolean(),
+    "isBufferingReflection": v.boolean(),
+    "lastBufferedAtTokens": v.number(),
+    "lastBufferedAtTime": v.optional(time()),
+    "config": payload(),
+    "metadata": v.optional(payload()),
+    "extra": v.optional(payload()),
+}
+
+# Observations of one cycle that wait to become active.
+chunk_fields: Fields = {
+    "id": v.string(),
+    "cycleId": v.string(),
+    "observations": payload(),
+    "tokenCount": v.number(),
+    "messageIds": payload(),
+    "messageTokens": v.number(),
+    "lastObservedAt": time(),
+    "createdAt": time(),
+    "suggestedContinuation": v.optional(payload()),
+    "currentTask": v.optional(payload()),
+    "threadTitle": v.optional(payload()),
+    "extractedValues": v.optional(payload()),
+    "extractionFailures": v.optional(payload()),
+    "extra": v.optional(payload()),
+}
+
 # The store sets these when the caller does not.
 _SET_BY_STORE = ("createdAt", "updatedAt", "timestamp", "seq")
 

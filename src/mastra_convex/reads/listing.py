@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -115,6 +116,28 @@ def listing(
     return Found(found, total, more)
 
 
+def merged(
+    lists: Sequence[Call], wanted: Window, place: Callable[[Doc], Any], keep: Keep | None = None
+) -> Read[Found]:
+    """The documents of a window of several lists as if they were one, in the order of `place`.
+
+    All have the same `order`. Each is read up to the window's end.
+    """
+    head = Window(0, False if wanted.end is None else wanted.end, wanted.include_total)
+    documents: list[Doc] = []
+    total, more = 0, False
+    for path, args in lists:
+        found = yield from listing(path, args, head, keep)
+        documents += found.documents
+        total += found.total or 0
+        more = more or found.has_more
+    descending = any(args["order"] == "desc" for _, args in lists)
+    documents.sort(key=place, reverse=descending)
+    more = wanted.end is not None and (more or len(documents) > wanted.end)
+    inside = documents[wanted.offset : wanted.end]
+    return Found(inside, total if wanted.include_total else None, more)
+
+
 def newest(path: str, args: Doc, count: int) -> Read[list[Doc]]:
     """The last `count` documents of an ascending list, in ascending order."""
     if count <= 0:
@@ -187,28 +210,49 @@ def matching(residual: Doc) -> Keep | None:
     return lambda document: all(document.get(name) == value for name, value in residual.items())
 
 
-def metadata_keep(wanted: Any) -> Keep | None:
-    """A `keep` for records whose metadata has these entries (interface, 1.4)."""
+def _own_metadata(document: Doc) -> Any:
+    text = document.get("metadata")
+    return None if text is None else decode_payload(text)
+
+
+def metadata_keep(
+    wanted: Any, metadata_of: Callable[[Doc], Any] = _own_metadata, *, scalar: bool = False
+) -> Keep | None:
+    """A `keep` for records whose metadata has these entries (interface, 1.4).
+
+    `metadata_of` gives a document's; `scalar` ones are text, numbers, booleans and None alone.
+    """
     if wanted is None or wanted == {}:
         return None
     if not isinstance(wanted, Mapping):
         raise InvalidArgumentError(f"metadata is a mapping, not {wanted!r:.60}", path="metadata")
-    for key in wanted:
+    for key, value in wanted.items():
         if not isinstance(key, str) or not _KEY.match(key) or key in _FORBIDDEN_KEYS:
             raise InvalidArgumentError(
                 f"metadata cannot be filtered by the key {key!r}; a key is 1 to 128 letters, "
                 "digits and _, and does not begin with a digit",
                 path="metadata",
             )
+        if scalar and not _is_scalar(value):
+            raise InvalidArgumentError(
+                f"metadata.{key} must be text, a finite number, a boolean or None, not "
+                f"{value!r:.60}",
+                path="metadata",
+            )
 
     def keep(document: Doc) -> bool:
-        text = document.get("metadata")
-        metadata = None if text is None else decode_payload(text)
+        metadata = metadata_of(document)
         return isinstance(metadata, dict) and all(
             key in metadata and _same(metadata[key], value) for key, value in wanted.items()
         )
 
     return keep
+
+
+def _is_scalar(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, (str, int))
 
 
 def _same(left: Any, right: Any) -> bool:

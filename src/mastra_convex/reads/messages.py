@@ -6,16 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.models import Message, MessagePage
-from mastra_convex.reads.listing import (
-    Found,
-    Read,
-    Window,
-    listing,
-    newest,
-    order_of,
-    window,
-)
+from mastra_convex.models import Message
+from mastra_convex.reads.listing import Read, Window, listing, newest
 from mastra_convex.values.names import copy_id
 
 _IDS_AT_ONCE = 500
@@ -58,30 +50,6 @@ def copies(source_id: str, thread_id: str) -> Read[tuple[dict[str, str], list[Me
     pairs = ((each["id"], copy_id(thread_id, each["id"])) for each in sources)
     id_map = {source: copy for source, copy in pairs if copy in ids}
     return id_map, [Message.of(document) for document in found]
-
-
-def messages(
-    thread_id: str,
-    order_by: Mapping[str, str] | None,
-    page: int,
-    per_page: int | bool,
-    include_total: bool,
-) -> Read[MessagePage]:
-    """A page of a thread's messages, oldest first unless ordered otherwise (interface, 3.4)."""
-    args = _thread_args(thread_id)
-    wanted = window(page, per_page, include_total)
-    _, order = order_of(order_by, ("createdAt",), "asc")
-    if per_page == 0 and per_page is not False:
-        found = Found([], 0, has_more=False)  # as Mastra answers it (interface, 3.6)
-    else:
-        found = yield from listing("messages:list", {**args, "order": order}, wanted)
-    return MessagePage(
-        total=found.total,
-        page=page,
-        per_page=per_page,
-        has_more=found.has_more,
-        messages=[Message.of(document) for document in found.documents],
-    )
 
 
 def messages_by_id(message_ids: Sequence[str]) -> Read[list[Message]]:

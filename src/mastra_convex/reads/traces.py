@@ -15,6 +15,7 @@ from mastra_convex.reads.listing import (
     given,
     listing,
     matching,
+    merged,
     named,
     time_range,
     window,
@@ -77,15 +78,5 @@ def _named(prefix: str, args: dict[str, Any], wanted: Window) -> Read[Found]:
         names += more
         if len(more) < MAX_PAGE:
             break
-    head = Window(0, False if wanted.end is None else wanted.end, wanted.include_total)
-    merged: list[dict[str, Any]] = []
-    total, longer = 0, False
-    for name in names:
-        found = yield from listing("traces:list", {**args, "name": name}, head)
-        merged += found.documents
-        total += found.total or 0
-        longer = longer or found.has_more
-    merged.sort(key=lambda document: document["timestamp"], reverse=True)
-    longer = wanted.end is not None and (longer or len(merged) > wanted.end)
-    window_of = merged[wanted.offset : wanted.end]
-    return Found(window_of, total if wanted.include_total else None, longer)
+    lists = [("traces:list", {**args, "name": name}) for name in names]
+    return (yield from merged(lists, wanted, lambda document: document["timestamp"]))

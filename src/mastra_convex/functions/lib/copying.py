@@ -20,7 +20,7 @@ def copy_thread(ctx: MutationCtx, source: Doc, args: Args) -> Doc:
     """Make the new thread of `threads:clone`, with its messages; returns its document."""
     _require_free_ids(ctx, args["thread"]["id"])
     thread = {"resourceId": source["resourceId"], **args["thread"]}
-    if "title" not in thread and "title" in source:
+    if "title" not in thread and source.get("title"):
         thread["title"] = f"Clone of {source['title']}"
     clone = {"sourceThreadId": source["id"], "clonedAt": ctx.now}
     seq = source["lastSeq"]

@@ -1,7 +1,9 @@
 """Totals of lists, kept in the transaction that changes them.
 
 A counted index has one counter for each combination of its leading values (all its fields but the
-last, which is a time). A list by those values reads its total from there.
+last, which is a time). A list by those values reads its total from there. Messages are counted by
+owner and thread together: so two threads of one owner have no counter in common, and what an owner
+has in all of them is a sum.
 """
 
 from __future__ import annotations
@@ -21,9 +23,13 @@ _LEADING = {
     for table, indexes in _COUNTED.items()
 }
 
+OWNED = "owned"
+_LEADING["messages"] = {OWNED: ("resourceId", "threadId")}
+
 # An index with the leading fields of a counted one has the same totals.
 _SAME_TOTALS = {"by_resource_updated": "by_resource_created"}
 
+_AT_ONCE = 100
 Values = tuple[str, ...]
 
 
@@ -48,6 +54,43 @@ def changed(ctx: MutationCtx, table: str, before: Doc | None, after: Doc | None)
                 _add(ctx, table, index, old, -1)
             if new is not None:
                 _add(ctx, table, index, new, 1)
+
+
+def owned(ctx: Ctx, resource_id: str, thread_id: str) -> float:
+    """How many messages of a thread belong to the resource."""
+    counter = _find(ctx, "messages", OWNED, (resource_id, thread_id))
+    return counter["count"] if counter else 0
+
+
+def owned_after(ctx: Ctx, resource_id: str, after: str, count: int) -> list[Doc]:
+    """Counters of a resource's messages, one for each thread (`second`) that has any, after one."""
+    of_resource = ctx.db.query("counters").with_index(
+        "by_key",
+        lambda q: (
+            q.eq("table", "messages")
+            .eq("index", OWNED)
+            .eq("first", resource_id)
+            .gt("second", after)
+        ),
+    )
+    return of_resource.take(count)
+
+
+def give_thread(ctx: MutationCtx, thread_id: str, resource_id: str, messages: int) -> None:
+    """Count all messages of a thread as the resource's."""
+    forget_thread(ctx, thread_id)
+    if messages:
+        _add(ctx, "messages", OWNED, (resource_id, thread_id), messages)
+
+
+def forget_thread(ctx: MutationCtx, thread_id: str) -> None:
+    """Forget what is counted of a thread whose messages were deleted."""
+    of_thread = ctx.db.query("counters").with_index(
+        "by_second", lambda q: q.eq("table", "messages").eq("index", OWNED).eq("second", thread_id)
+    )
+    while some := of_thread.take(_AT_ONCE):
+        for counter in some:
+            ctx.db.delete("counters", counter["_id"])
 
 
 def reset(ctx: MutationCtx, table: str) -> None:

@@ -16,6 +16,18 @@ def merge(before: str | None, update: str) -> str:
     return update
 
 
+def merge_deep(before: str, update: str) -> str:
+    """As `merge`, and so on in maps that both have under the same key."""
+    return encode_payload(_laid_over(_decoded(before), _decoded(update)))
+
+
+def _laid_over(old: Any, new: Any) -> Any:
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    common = {key: _laid_over(old[key], new[key]) for key in old.keys() & new.keys()}
+    return {**old, **new, **common}
+
+
 def merge_content(before: str, update: str) -> str:
     """As `merge`, for a message's content: its `metadata`, if both have one, is merged too."""
     old, new = _decoded(before), _decoded(update)

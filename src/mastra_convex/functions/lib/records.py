@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mastra_convex.engine.context import MutationCtx
+from mastra_convex.errors import ConflictError
 from mastra_convex.functions.lib import counters
-from mastra_convex.functions.lib.access import Ctx, Doc, owns, principal_of
+from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns, principal_of
 
 # Fields that stay inside: never part of a record that a function returns.
 _INTERNAL = frozenset({"_id", "messageCount", "lastSeq"})
@@ -57,6 +58,18 @@ def later(ctx: MutationCtx, before: Doc, after: float = 0) -> float:
     """The next `updatedAt`: now, but at least 1 ms after the one before, and after `after`."""
     moment: float = max(ctx.now, before["updatedAt"] + 1, after)
     return moment
+
+
+def require_expected(document: Doc, args: Args, table: str) -> None:
+    """Raise `ConflictError` if fields are not as `expected`; null stands for a missing one."""
+    for name, value in args.get("expected", {}).items():
+        if document.get(name) != value:
+            raise ConflictError(
+                f"{name} of {document['id']!r} in {table} has changed meanwhile; read it again, "
+                "and try again",
+                table=table,
+                id=document["id"],
+            )
 
 
 def insert(ctx: MutationCtx, table: str, record: Doc) -> Doc:

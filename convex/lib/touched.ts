@@ -1,10 +1,12 @@
 /** The threads that one call touches: read once each, and written once at the end. */
 
 import { owns, type Reader, type Writer } from "./access.js";
+import { requireSettled } from "./ownership.js";
 import * as records from "./records.js";
-import type { Row } from "./tables.js";
+import type { Public, Row } from "./tables.js";
 
 type Thread = Row<"threads">;
+type Message = Row<"messages">;
 
 export class Threads {
   private readonly found = new Map<string, Thread | null>();
@@ -26,6 +28,32 @@ export class Threads {
   /** Whether there is such a thread, whoever it belongs to. */
   async exists(threadId: string): Promise<boolean> {
     return (await this.find(threadId)) !== null;
+  }
+
+  /** As `isVisible`, and no change of owner is under way: what messages say of theirs is so. */
+  async isSettled(threadId: string): Promise<boolean> {
+    const thread = await this.get(threadId);
+    return thread !== null && thread.takenOver === undefined;
+  }
+
+  /** Who a message belongs to: the thread's owner, if that took it over (lib/ownership.ts). */
+  async ownerOf(message: Message): Promise<string | undefined> {
+    const thread = await this.find(message.threadId);
+    const takenOver = thread?.takenOver !== undefined && message.seq <= thread.takenOver;
+    return takenOver ? thread.resourceId : message.resourceId;
+  }
+
+  /** Throw CONFLICT for a message that is being taken over. */
+  async requireOwnWord(message: Message): Promise<void> {
+    const thread = await this.find(message.threadId);
+    if (thread && message.seq <= (thread.takenOver ?? -1)) requireSettled(thread);
+  }
+
+  /** The record of a message, with all its text. */
+  async read(message: Message): Promise<Public<"messages">> {
+    const { resourceId: _, ...record } = await records.read(this.ctx, message);
+    const owner = await this.ownerOf(message);
+    return owner === undefined ? record : { ...record, resourceId: owner };
   }
 
   /** Count messages in or out and bump the thread; returns the newest `seq` afterwards. */
