@@ -78,11 +78,7 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["its next snapshot", "workflowRuns:save", { run: { ...run("new", "running"), state: "[1]" } }],
   ["its end", "workflowRuns:save", { run: { ...run("new", "success"), state: "[2]" } }],
   ["a run by its workflow and id", "workflowRuns:get", { id: "r1", workflowName: "w" }],
-  [
-    "40 runs of a status",
-    "workflowRuns:list",
-    { ...page, stateType: "running", withTotal: true },
-  ],
+  ["40 runs of a status", "workflowRuns:list", { ...page, stateType: "running", withTotal: true }],
   ["the versions", "system:version", {}],
   ["statistics", "system:statistics", {}],
   ["clearing 51 evals", "system:clear", { table: "evals" }],
