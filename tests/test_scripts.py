@@ -118,8 +118,10 @@ def install(
     path = os.environ["PATH"] if tools is None else str(tools)
     if tools is not None and not only:
         path += f":{os.environ['PATH']}"
-    command = [str(shutil.which("bash")), checkout / "scripts/install", *options]
-    return run(*command, VENV="", PYTHON="", CHROMIUM="", PATH=path)
+    bash = str(shutil.which("bash"))
+    return run(
+        bash, checkout / "scripts/install", *options, VENV="", PYTHON="", CHROMIUM="", PATH=path
+    )
 
 
 def test_install_says_which_node_it_needs(installed: Path, tmp_path: Path) -> None:
