@@ -118,12 +118,9 @@ def install(
     path = os.environ["PATH"] if tools is None else str(tools)
     if tools is not None and not only:
         path += f":{os.environ['PATH']}"
+    bash = str(shutil.which("bash"))
     return run(
-        *(str(shutil.which("bash")), checkout / "scripts/install", *options),
-        VENV="",
-        PYTHON="",
-        CHROMIUM="",
-        PATH=path,
+        bash, checkout / "scripts/install", *options, VENV="", PYTHON="", CHROMIUM="", PATH=path
     )
 
 

@@ -221,7 +221,10 @@ def test_a_server_that_comes_back_is_waited_for(make: Make) -> None:
     assert found == [5, 5]
 
 
-@pytest.mark.parametrize("trouble", [LATER, GATEWAY, Answer(instead=cut)], ids=str)
+TROUBLES = ("failing", "no gateway", "cut")
+
+
+@pytest.mark.parametrize("trouble", [LATER, GATEWAY, Answer(instead=cut)], ids=TROUBLES)
 def test_what_may_happen_twice_is_sent_again(server: Scripted, make: Make, trouble: Answer) -> None:
     client = make(server.url)
     calls: list[Callable[[], Any]] = [client.query, lambda: client.mutation("messages:save")]
@@ -232,7 +235,7 @@ def test_what_may_happen_twice_is_sent_again(server: Scripted, make: Make, troub
         assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("trouble", [LATER, GATEWAY, Answer(instead=cut)], ids=str)
+@pytest.mark.parametrize("trouble", [LATER, GATEWAY, Answer(instead=cut)], ids=TROUBLES)
 def test_what_must_not_happen_twice_is_sent_once(
     server: Scripted, make: Make, trouble: Answer
 ) -> None:

@@ -1,13 +1,14 @@
 """What the Python client is recorded with: PYTHON client.py URL TOKEN."""
 
 import sys
+from typing import Any
 
-from convex import ConvexClient  # type: ignore[attr-defined]
+from convex import ConvexClient
 
 url, token = sys.argv[1:]
 client = ConvexClient(url)
 client.set_auth(token)
-thread = {"id": "t", "resourceId": "r", "title": "one"}
+thread: dict[str, Any] = {"id": "t", "resourceId": "r", "title": "one"}
 client.mutation("threads:save", {"thread": thread})
 values = iter(client.subscribe("threads:get", {"id": "t"}))
 print(next(values))
@@ -18,7 +19,7 @@ try:
 except Exception as error:
     print(type(error))
 print(client.query("messages:list", {"threadId": "t", "order": "asc", "limit": 10}))
-client.set_auth(None)
+client.set_auth(None)  # type: ignore[arg-type]
 try:
     client.query("threads:get", {"id": "t"})
 except Exception as error:
