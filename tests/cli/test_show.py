@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from mastra_convex import ConvexStorage
 from mastra_convex.cli.main import main
+from mastra_convex.engine.migrations import FORMAT_VERSION
 from tests.cli.test_text import is_safe
 
 HOSTILE = "\x1b[2J\x9b1m\u202eevil\rover\x00 \ud83d"
@@ -140,7 +141,7 @@ def test_metadata_is_shown_and_harmless(path: str) -> None:
 def test_statistics(path: str) -> None:
     lines = shown("--stats").splitlines()
     assert lines[0].startswith("store.db: ")
-    assert lines[0].endswith(", format 1")
+    assert lines[0].endswith(f", format {FORMAT_VERSION}")
     rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
     assert rows["TABLE"] == ["RECORDS", "BYTES"]
     assert rows["threads"][0] == "5"
@@ -151,7 +152,7 @@ def test_statistics(path: str) -> None:
 def test_statistics_as_json(path: str) -> None:
     found = json.loads(shown("--stats", "--json"))
     assert found["file"] == "store.db"
-    assert found["formatVersion"] == 1
+    assert found["formatVersion"] == FORMAT_VERSION
     assert found["fileBytes"] > 4096
     assert {table["table"]: table["records"] for table in found["tables"]}["evals"] == 1
 

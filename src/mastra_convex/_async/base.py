@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
 from mastra_convex._async.subscription import AsyncWatch, start_callback
@@ -57,13 +56,17 @@ class AsyncStorageBase:
         missed: ConvexStorageError | None = None
         for pause in pauses():
             found = await self._run(operation, read())
-            args = make(found)
-            if args is None:
-                return found
             try:
-                return await self._mutate(operation, path, partial(dict, args))
+                args = make(found)
+                if args is None:
+                    return found
+                return await self._backend.mutation(path, args)
             except (ConflictError, NotFoundError) as error:
+                error.operation = operation
                 missed = error
+            except ConvexStorageError as error:
+                error.operation = operation
+                raise
             await async_sleep(pause)
         assert missed is not None
         raise missed

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
 from mastra_convex._pauses import pauses, sleep
@@ -58,13 +57,17 @@ class StorageBase:
         missed: ConvexStorageError | None = None
         for pause in pauses():
             found = self._run(operation, read())
-            args = make(found)
-            if args is None:
-                return found
             try:
-                return self._mutate(operation, path, partial(dict, args))
+                args = make(found)
+                if args is None:
+                    return found
+                return self._backend.mutation(path, args)
             except (ConflictError, NotFoundError) as error:
+                error.operation = operation
                 missed = error
+            except ConvexStorageError as error:
+                error.operation = operation
+                raise
             sleep(pause)
         assert missed is not None
         raise missed
