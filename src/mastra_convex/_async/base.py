@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from mastra_convex._async.subscription import AsyncWatch, start_callback
@@ -58,15 +59,15 @@ class AsyncStorageBase:
             found = await self._run(operation, read())
             try:
                 args = make(found)
-                if args is None:
-                    return found
-                return await self._backend.mutation(path, args)
-            except (ConflictError, NotFoundError) as error:
-                error.operation = operation
-                missed = error
             except ConvexStorageError as error:
                 error.operation = operation
                 raise
+            if args is None:
+                return found
+            try:
+                return await self._mutate(operation, path, partial(dict, args))
+            except (ConflictError, NotFoundError) as error:
+                missed = error
             await async_sleep(pause)
         assert missed is not None
         raise missed

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from mastra_convex._pauses import pauses, sleep
@@ -59,15 +60,15 @@ class StorageBase:
             found = self._run(operation, read())
             try:
                 args = make(found)
-                if args is None:
-                    return found
-                return self._backend.mutation(path, args)
-            except (ConflictError, NotFoundError) as error:
-                error.operation = operation
-                missed = error
             except ConvexStorageError as error:
                 error.operation = operation
                 raise
+            if args is None:
+                return found
+            try:
+                return self._mutate(operation, path, partial(dict, args))
+            except (ConflictError, NotFoundError) as error:
+                missed = error
             sleep(pause)
         assert missed is not None
         raise missed
