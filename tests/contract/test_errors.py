@@ -15,7 +15,7 @@ from mastra_convex import (
     NotFoundError,
     StorageClosedError,
 )
-from tests.contract.records import evaluation, message, run, thread, trace
+from tests.contract.records import T0, evaluation, message, run, thread, trace
 
 Call = Callable[[ConvexStorage], Any]
 
@@ -198,6 +198,106 @@ WRONG: dict[str, tuple[Any, type[ConvexStorageError], list[str]]] = {
     ),
 }
 
+# Ready to be added; nothing of it is there.
+MEMORY = {
+    "id": "o",
+    "threadId": "t",
+    "resourceId": "r",
+    "scope": "thread",
+    "originType": "initial",
+    "createdAt": T0,
+    "updatedAt": T0,
+    "generationCount": 0,
+    "activeObservations": "",
+    "totalTokensObserved": 0,
+    "observationTokenCount": 0,
+    "pendingMessageTokens": 0,
+    "isReflecting": False,
+    "isObserving": False,
+    "isBufferingObservation": False,
+    "isBufferingReflection": False,
+    "lastBufferedAtTokens": 0,
+    "config": {},
+}
+CHUNK = {
+    "cycleId": "c",
+    "observations": "o",
+    "tokenCount": 1,
+    "messageIds": [],
+    "messageTokens": 1,
+    "lastObservedAt": T0,
+}
+EVERYTHING = {"activation_ratio": 1, "message_tokens_threshold": 1, "current_pending_tokens": 1}
+GONE = ["observational memory 'o'", "initialize it first"]
+WRONG |= {
+    "update_thread_metadata": (
+        lambda s: s.update_thread_metadata("t", lambda t: {"a": float("nan")}),
+        InvalidPayloadError,
+        ["thread 't': metadata.a is nan"],
+    ),
+    "update_thread_resource_id": (
+        lambda s: s.update_thread_resource_id("no", "s"),
+        NotFoundError,
+        ["no thread 'no'", "save it first"],
+    ),
+    "list_messages_by_resource_id": (
+        lambda s: s.list_messages_by_resource_id(""),
+        InvalidArgumentError,
+        ["resource_id must be the id of a resource"],
+    ),
+    "update_working_memory": (
+        lambda s: s.update_working_memory("r", lambda text: 5),
+        InvalidArgumentError,
+        ["resource 'r': workingMemory must be text", "int 5"],
+    ),
+    "initialize_observational_memory": (
+        lambda s: s.initialize_observational_memory("t", "r", scope="all", config={}),
+        InvalidArgumentError,
+        ["scope is 'thread' or 'resource'", "'all'"],
+    ),
+    "get_observational_memory": (
+        lambda s: s.get_observational_memory("t", None),
+        InvalidArgumentError,
+        ["resource_id must be text, not None"],
+    ),
+    "get_observational_memory_history": (
+        lambda s: s.get_observational_memory_history("t", "r", -1),
+        InvalidArgumentError,
+        ["limit must be >= 0", "not -1"],
+    ),
+    "insert_observational_memory_record": (
+        lambda s: s.insert_observational_memory_record({**MEMORY, "isObserving": 1}),
+        InvalidArgumentError,
+        ["observational memory 'o': isObserving must be True or False", "not 1"],
+    ),
+    "clear_observational_memory": (
+        lambda s: s.clear_observational_memory("t", 5),
+        InvalidArgumentError,
+        ["resource_id must be text, not 5"],
+    ),
+    **{
+        name: (call, NotFoundError, GONE)
+        for name, call in {
+            "update_active_observations": lambda s: s.update_active_observations("o", "x", 1, T0),
+            "update_buffered_observations": lambda s: s.update_buffered_observations("o", CHUNK),
+            "swap_buffered_to_active": lambda s: s.swap_buffered_to_active("o", **EVERYTHING),
+            "create_reflection_generation": lambda s: s.create_reflection_generation(MEMORY, "", 1),
+            "update_buffered_reflection": lambda s: s.update_buffered_reflection("o", "", 1, 1, 1),
+            "swap_buffered_reflection_to_active": lambda s: s.swap_buffered_reflection_to_active(
+                MEMORY, 1
+            ),
+            "set_reflecting_flag": lambda s: s.set_reflecting_flag("o", True),
+            "set_observing_flag": lambda s: s.set_observing_flag("o", True),
+            "set_buffering_observation_flag": lambda s: s.set_buffering_observation_flag("o", True),
+            "set_buffering_reflection_flag": lambda s: s.set_buffering_reflection_flag("o", True),
+            "set_pending_message_tokens": lambda s: s.set_pending_message_tokens("o", 1),
+            "update_observational_memory_config": lambda s: s.update_observational_memory_config(
+                "o", {}
+            ),
+        }.items()
+    },
+}
+
 # One right call for every operation.
 RIGHT: dict[str, Any] = {
     "save_thread": lambda s: s.save_thread(thread()),
@@ -227,6 +327,29 @@ RIGHT: dict[str, Any] = {
     "save_workflow_run": lambda s: s.save_workflow_run(run()),
     "get_workflow_run_by_id": lambda s: s.get_workflow_run_by_id("w"),
     "list_workflow_runs": lambda s: s.list_workflow_runs(),
+    "update_thread_metadata": lambda s: s.update_thread_metadata("t", lambda t: {}),
+    "update_thread_resource_id": lambda s: s.update_thread_resource_id("t", "s"),
+    "list_messages_by_resource_id": lambda s: s.list_messages_by_resource_id("r"),
+    "update_working_memory": lambda s: s.update_working_memory("r", lambda text: "x"),
+    "initialize_observational_memory": lambda s: s.initialize_observational_memory(
+        "t", "r", scope="thread", config={}
+    ),
+    "get_observational_memory": lambda s: s.get_observational_memory("t", "r"),
+    "get_observational_memory_history": lambda s: s.get_observational_memory_history("t", "r"),
+    "insert_observational_memory_record": lambda s: s.insert_observational_memory_record(MEMORY),
+    "update_active_observations": lambda s: s.update_active_observations("o", "x", 1, T0),
+    "update_buffered_observations": lambda s: s.update_buffered_observations("o", CHUNK),
+    "swap_buffered_to_active": lambda s: s.swap_buffered_to_active("o", **EVERYTHING),
+    "create_reflection_generation": lambda s: s.create_reflection_generation(MEMORY, "x", 1),
+    "update_buffered_reflection": lambda s: s.update_buffered_reflection("o", "x", 1, 1, 1),
+    "swap_buffered_reflection_to_active": lambda s: s.swap_buffered_reflection_to_active(MEMORY, 1),
+    "set_reflecting_flag": lambda s: s.set_reflecting_flag("o", True),
+    "set_observing_flag": lambda s: s.set_observing_flag("o", True),
+    "set_buffering_observation_flag": lambda s: s.set_buffering_observation_flag("o", True),
+    "set_buffering_reflection_flag": lambda s: s.set_buffering_reflection_flag("o", True),
+    "set_pending_message_tokens": lambda s: s.set_pending_message_tokens("o", 1),
+    "update_observational_memory_config": lambda s: s.update_observational_memory_config("o", {}),
+    "clear_observational_memory": lambda s: s.clear_observational_memory("t", "r"),
     "get_statistics": lambda s: s.get_statistics(),
     "clear_table": lambda s: s.clear_table("evals"),
     "get_format_version": lambda s: s.get_format_version(),

@@ -8,7 +8,7 @@ from convex import ConvexClient
 url, token = sys.argv[1:]
 client = ConvexClient(url)
 client.set_auth(token)
-thread: dict[str, Any] = {"id": "t", "resourceId": "r", "title": "one"}
+thread: Any = {"id": "t", "resourceId": "r", "title": "one"}
 client.mutation("threads:save", {"thread": thread})
 values = iter(client.subscribe("threads:get", {"id": "t"}))
 print(next(values))
@@ -19,7 +19,7 @@ try:
 except Exception as error:
     print(type(error))
 print(client.query("messages:list", {"threadId": "t", "order": "asc", "limit": 10}))
-client.set_auth(None)  # type: ignore[arg-type]
+client.set_auth(None)  # type: ignore[arg-type] # it logs out, whatever its types say
 try:
     client.query("threads:get", {"id": "t"})
 except Exception as error:

@@ -57,7 +57,11 @@ class AsyncStorageBase:
         missed: ConvexStorageError | None = None
         for pause in pauses():
             found = await self._run(operation, read())
-            args = make(found)
+            try:
+                args = make(found)
+            except ConvexStorageError as error:
+                error.operation = operation
+                raise
             if args is None:
                 return found
             try:

@@ -58,7 +58,11 @@ class StorageBase:
         missed: ConvexStorageError | None = None
         for pause in pauses():
             found = self._run(operation, read())
-            args = make(found)
+            try:
+                args = make(found)
+            except ConvexStorageError as error:
+                error.operation = operation
+                raise
             if args is None:
                 return found
             try:
