@@ -25,6 +25,18 @@ const run = (id: string, stateType: string) => ({
   ...{ id, workflowName: "w", resourceId: "alice", stateType, state: "{}" },
 });
 
+const chunk = {
+  ...{ id: "c", cycleId: "c", observations: '"x"', tokenCount: 1, messageIds: "[]" },
+  ...{ messageTokens: 1, lastObservedAt: 1 },
+};
+const generation = {
+  ...{ id: "o9", threadId: "t9", resourceId: "alice", scope: "thread", originType: "initial" },
+  ...{ config: "{}", createdAt: 1, updatedAt: 1, generationCount: 0, activeObservations: '""' },
+  ...{ totalTokensObserved: 0, observationTokenCount: 0, pendingMessageTokens: 0 },
+  ...{ isReflecting: false, isObserving: false, isBufferingObservation: false },
+  ...{ isBufferingReflection: false, lastBufferedAtTokens: 0, bufferedObservationChunks: [] },
+};
+
 // In this order, in one store; those with a star are in the README as well.
 const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["a new thread *", "threads:save", { thread: { id: "new", resourceId: "alice" } }],
@@ -51,6 +63,17 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ],
   ["the 40 newest messages", "messages:listArrived", { limit: 40 }],
   ["10 messages by their ids", "messages:listById", { ids: messages(10, "m").map((m) => m.id) }],
+  ["40 messages of a resource", "messages:listByResource", { ...page, resourceId: "alice" }],
+  [
+    "how many it has, in two threads",
+    "messages:countByResource",
+    { resourceId: "alice", limit: 40 },
+  ],
+  [
+    "a message with five before and after it",
+    "messages:listBeside",
+    { around: [{ id: "m50", previous: 5, next: 5 }] },
+  ],
   ["a change of a message", "messages:update", { messages: [{ id: "m1", content: '"Hi"' }] }],
   [
     "a message's move to another thread",
@@ -67,6 +90,58 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["new working memory", "resources:save", { resource: { id: "bob", workingMemory: '"x"' } }],
   ["a change of working memory", "resources:update", { id: "alice", workingMemory: '"y"' }],
   ["working memory", "resources:get", { id: "alice" }],
+  [
+    "a thread with 1 message to another resource",
+    "threads:updateResourceId",
+    { id: "t3", resourceId: "bob" },
+  ],
+  [
+    "a first generation of observational memory",
+    "observationalMemory:initialize",
+    { id: "o1", threadId: "t1", resourceId: "alice", scope: "thread", config: "{}" },
+  ],
+  ["the newest generation", "observationalMemory:get", { threadId: "t1", resourceId: "alice" }],
+  ["a flag of it", "observationalMemory:update", { id: "o1", isObserving: true }],
+  [
+    "new active observations",
+    "observationalMemory:observe",
+    { id: "o1", observations: '"x"', tokenCount: 1, lastObservedAt: 1 },
+  ],
+  ["observations that wait", "observationalMemory:buffer", { id: "o1", chunk }],
+  [
+    "what waits becomes active",
+    "observationalMemory:activate",
+    { id: "o1", activationRatio: 1, messageTokensThreshold: 1, currentPendingTokens: 1 },
+  ],
+  [
+    "a reflection that waits",
+    "observationalMemory:bufferReflection",
+    {
+      ...{ id: "o1", reflection: '"x"', tokenCount: 1, inputTokenCount: 1 },
+      reflectedObservationLineCount: 1,
+    },
+  ],
+  [
+    "it becomes the next generation",
+    "observationalMemory:activateReflection",
+    { id: "o1", newId: "o2", tokenCount: 1 },
+  ],
+  [
+    "a next generation",
+    "observationalMemory:reflect",
+    { id: "o2", newId: "o3", reflection: '"x"', tokenCount: 1 },
+  ],
+  [
+    "the generations",
+    "observationalMemory:list",
+    { threadId: "t1", resourceId: "alice", limit: 10 },
+  ],
+  ["a ready generation", "observationalMemory:save", { record: generation }],
+  [
+    "forgetting three generations",
+    "observationalMemory:clear",
+    { threadId: "t1", resourceId: "alice" },
+  ],
   ["a new trace, in four lists *", "traces:save", { trace: trace("new") }],
   ["a trace by its id", "traces:get", { id: "x1" }],
   ["40 traces of a thread", "traces:list", { ...page, threadId: "t1", withTotal: true }],
@@ -84,7 +159,7 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["clearing 51 evals", "system:clear", { table: "evals" }],
 ];
 
-/** Two threads of alice's with 200 messages between them, and 50 of everything else. */
+/** Threads of alice's with 200 messages, and 60 that are hers in two more; 50 of everything else. */
 async function store(): Promise<Deployment> {
   const deployment = deploy();
   for (let i = 0; i < 50; i += 1) {
@@ -96,6 +171,10 @@ async function store(): Promise<Deployment> {
     await mutation(deployment, "workflowRuns:save", { run: run(`r${i}`, "running") });
   }
   await mutation(deployment, "messages:save", { messages: messages(200, "m") });
+  const own = [...messages(30, "a", "t5"), ...messages(30, "b", "t6")];
+  await mutation(deployment, "messages:save", {
+    messages: own.map((each) => ({ ...each, resourceId: "alice" })),
+  });
   await mutation(deployment, "resources:save", { resource: { id: "alice", workingMemory: '"x"' } });
   return deployment;
 }
