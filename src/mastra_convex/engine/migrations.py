@@ -3,15 +3,17 @@
 `PRAGMA user_version` is the format's number and `application_id` says that the file is ours. Each
 step runs with its number in one transaction. After the steps, tables, columns and indexes that the
 schema has and the file lacks are added, so that a step is needed only to change what exists; but
-every change of the schema gets a number, for older packages must refuse the file.
+every change of the schema gets a number, for older packages must refuse the file. What new tables
+need to know of what is there, the schema's upgrades fill in.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mastra_convex.engine.schema import BY_CREATION_TIME, Schema, Table
+from mastra_convex.engine.schema import BY_CREATION_TIME, Schema, Table, Upgrade
 
 if TYPE_CHECKING:
     from mastra_convex.engine.store import Connection
@@ -59,6 +61,10 @@ def migrate(
         if version < len(steps):
             for table in schema.tables.values():
                 _complete(connection, table)
+            if version:
+                for number in range(version + 1, len(steps) + 1):
+                    for upgrade in schema.upgrades.get(number, ()):
+                        _fill(connection, schema, upgrade)
             connection.execute(f"PRAGMA user_version = {len(steps)}")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("COMMIT")
@@ -66,6 +72,25 @@ def migrate(
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _fill(connection: Connection, schema: Schema, upgrade: Upgrade) -> None:
+    """Run an upgrade, and count its table anew in a commit of its own."""
+    connection.execute(upgrade.statement)
+    table = schema.tables[upgrade.table]
+    count, size, last = connection.execute(
+        f'SELECT count(*), {table.size_sql()}, ifnull(max(_id), 0) FROM "{table.name}"'
+    ).fetchone()
+    ts, text = connection.execute(
+        "SELECT ts, totals FROM _commits ORDER BY ts DESC LIMIT 1"
+    ).fetchone()
+    totals = json.loads(text)
+    # No `_id` comes twice, those of deleted documents included.
+    totals[table.name] = [count, size, max(last, totals.get(table.name, [0, 0, 0])[2])]
+    connection.execute(
+        "INSERT INTO _commits VALUES (?, ?, ?)",
+        (ts + 1, json.dumps([[table.name, None, None]]), json.dumps(totals)),
+    )
 
 
 def _complete(connection: Connection, table: Table) -> None:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from mastra_convex.values.validators import Validator, v
 
@@ -99,6 +99,16 @@ class Table:
         used = {name for index in self.indexes.values() for name in index.fields}
         return tuple(field for field in self.fields if field in used)
 
+    def size_sql(self, *fields: str) -> str:
+        """SQL for the bytes of some fields in all rows, or of all fields, as the writer counts."""
+        sizes = [
+            f'ifnull(length(CAST("{name}" AS BLOB)), 0)'
+            if self.column_types[name] in {"TEXT", JSON}
+            else f'("{name}" IS NOT NULL) * 8'
+            for name in fields or self.fields
+        ]
+        return f"ifnull(sum({' + '.join(sizes)}), 0)"
+
     def document_of(self, row: Sequence[Any]) -> dict[str, Any]:
         """The document in a row of `columns`; missing fields are left out."""
         document = {k: x for k, x in zip(self.columns, row) if x is not None}
@@ -113,11 +123,22 @@ class Table:
         return value if write is None or value is None else write(value)
 
 
+class Upgrade(NamedTuple):
+    """What a file of an older format needs besides new tables: a statement that fills a table."""
+
+    table: str
+    statement: str
+
+
 class Schema:
     """The tables of a store, by name. Build it with `define_schema`."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
+    def __init__(
+        self, tables: Mapping[str, Table], upgrades: Mapping[int, Sequence[Upgrade]] | None = None
+    ) -> None:
         self.tables = dict(tables)
+        # By the number of the format that a file is brought to.
+        self.upgrades = dict(upgrades or {})
         for name, table in self.tables.items():
             if not _NAME.match(name):
                 raise ValueError(f"{name!r} cannot be a table name: use an identifier")
@@ -129,6 +150,8 @@ def define_table(fields: Mapping[str, Validator]) -> Table:
     return Table(fields)
 
 
-def define_schema(tables: Mapping[str, Table]) -> Schema:
-    """A schema of these tables."""
-    return Schema(tables)
+def define_schema(
+    tables: Mapping[str, Table], upgrades: Mapping[int, Sequence[Upgrade]] | None = None
+) -> Schema:
+    """A schema of these tables; `upgrades` are run on files of older formats."""
+    return Schema(tables, upgrades)

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mastra_convex.engine.found import FoundDocuments
 from mastra_convex.engine.query import Doc, Query
 from mastra_convex.engine.ranges import ReadRange, sortable
-from mastra_convex.engine.schema import BY_CREATION_TIME, JSON, Schema, Table
+from mastra_convex.engine.schema import BY_CREATION_TIME, Schema, Table
 
 if TYPE_CHECKING:
     from mastra_convex.engine.store import Connection
-
-_TEXTS = {"TEXT", JSON}
 
 
 # One written document: its table, before (None: inserted) and after (None: deleted). Both None:
@@ -311,14 +309,8 @@ class Writer(Reader):
         """
         table, where, parameters = query.compiled_range()
         self._flush(table.name)
-        names = [f'"{name}"' for name in table.fields]
-        sizes = [
-            f"length(CAST({name} AS BLOB))" if kind in _TEXTS else f"({name} IS NOT NULL) * 8"
-            for name, kind in zip(names, table.column_types.values())
-        ]
-        summed = " + ".join(f"ifnull({size}, 0)" for size in sizes)
         count, size = self._execute(
-            f'SELECT count(*), ifnull(sum({summed}), 0) FROM "{table.name}"{where}', parameters
+            f'SELECT count(*), {table.size_sql()} FROM "{table.name}"{where}', parameters
         ).fetchone()
         if count:
             self._execute(f'DELETE FROM "{table.name}"{where}', parameters)
@@ -331,11 +323,8 @@ class Writer(Reader):
         """
         table, where, parameters = query.compiled_range()
         self._flush(table.name)
-        size = f'ifnull(length(CAST("{field}" AS BLOB)), 0)'
-        if table.column_types[field] not in _TEXTS:
-            size = f'("{field}" IS NOT NULL) * 8'
         count, before = self._execute(
-            f'SELECT count(*), ifnull(sum({size}), 0) FROM "{table.name}"{where}', parameters
+            f'SELECT count(*), {table.size_sql(field)} FROM "{table.name}"{where}', parameters
         ).fetchone()
         if count:
             stored = table.value_of(field, value)

@@ -6,7 +6,7 @@ Times are milliseconds since the epoch. Every index ends, unseen, in the order o
 
 from __future__ import annotations
 
-from mastra_convex.engine.schema import define_schema, define_table
+from mastra_convex.engine.schema import Upgrade, define_schema, define_table
 from mastra_convex.functions.validators import (
     chunk_fields,
     eval_fields,
@@ -104,5 +104,16 @@ schema = define_schema(
         .index("by_key", ["table", "index", "first", "second"])
         # what is counted of a thread, when it goes
         .index("by_second", ["table", "index", "second"]),
-    }
+    },
+    upgrades={
+        # Format 1 did not count the messages of a resource.
+        2: [
+            Upgrade(
+                "counters",
+                'INSERT INTO counters ("table", "index", first, second, count) '
+                "SELECT 'messages', 'owned', resourceId, threadId, count(*) FROM messages "
+                "WHERE resourceId IS NOT NULL GROUP BY resourceId, threadId",
+            )
+        ]
+    },
 )
