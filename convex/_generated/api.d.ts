@@ -28,6 +28,7 @@ import type * as lib_paging from "../lib/paging.js";
 import type * as lib_payloads from "../lib/payloads.js";
 import type * as lib_ranges from "../lib/ranges.js";
 import type * as lib_records from "../lib/records.js";
+import type * as lib_snapshots from "../lib/snapshots.js";
 import type * as lib_steps from "../lib/steps.js";
 import type * as lib_tables from "../lib/tables.js";
 import type * as lib_tally from "../lib/tally.js";
@@ -67,6 +68,7 @@ declare const fullApi: ApiFromModules<{
   "lib/payloads": typeof lib_payloads;
   "lib/ranges": typeof lib_ranges;
   "lib/records": typeof lib_records;
+  "lib/snapshots": typeof lib_snapshots;
   "lib/steps": typeof lib_steps;
   "lib/tables": typeof lib_tables;
   "lib/tally": typeof lib_tally;

@@ -7,7 +7,7 @@ import { decodeCursor, encodeCursor } from "./cursor.js";
 import { invalidArgument } from "./errors.js";
 import { type Key, keyOf, type Order, type Range, walk } from "./ranges.js";
 import { read } from "./records.js";
-import { indexFields, type Public, type Row, type Table } from "./tables.js";
+import { type Fields, indexFields, type Public, type Row, type Table } from "./tables.js";
 
 export const MAX_PAGE = 500;
 // The most rows that are read at a time; each is small (lib/chunks.ts).
@@ -71,6 +71,18 @@ export async function pageOf<T extends Table>(
     if (total !== undefined) found.total = total;
   }
   return found;
+}
+
+/**
+ * A page without the records that differ from an argument in the field of its name.
+ *
+ * For what the page's index leaves over: the page is shorter then, and its total is left out.
+ */
+export function narrowed<T extends Table>(found: Page<T>, criteria: Fields): Page<T> {
+  const given = Object.entries(criteria).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return found;
+  const fits = (each: Fields) => given.every(([name, value]) => each[name] === value);
+  return { page: found.page.filter((each) => fits(each as Fields)), cursor: found.cursor };
 }
 
 function rangeOf(table: Table, index: string, values: string[], args: ListArgs): Range {

@@ -84,3 +84,15 @@ def page_of(
         if total is not None:
             page["total"] = total
     return page
+
+
+def narrowed(found: dict[str, Any], args: Args, names: tuple[str, ...]) -> dict[str, Any]:
+    """A page without the records that differ from an argument in the field of its name.
+
+    For what the page's index leaves over: the page is shorter then, and its total is left out.
+    """
+    criteria = {name: args[name] for name in names if name in args}
+    if not criteria:
+        return found
+    fits = [d for d in found["page"] if all(d.get(n) == x for n, x in criteria.items())]
+    return {"page": fits, "cursor": found["cursor"]}
