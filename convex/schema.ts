@@ -9,9 +9,15 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 import {
+  backgroundTaskFields,
+  channelConfigFields,
+  channelInstallationFields,
   evalFields,
   messageFields,
   resourceFields,
+  scheduleFields,
+  scheduleTriggerFields,
+  scoreFields,
   threadFields,
   time,
   traceFields,
@@ -64,6 +70,17 @@ export const tables = {
     .index("by_agent_type", ["agentName", "type", "createdAt"])
     .index("by_type", ["type", "createdAt"])
     .index("by_thread", ["threadId", "createdAt"]),
+  scores: defineTable({ ...scoreFields, chunked })
+    // get, save
+    .index("by_key", ["id"])
+    // lists by one criterion, in time
+    .index("by_scorer", ["scorerId", "createdAt"])
+    .index("by_scorer_source", ["scorerId", "source", "createdAt"])
+    .index("by_run", ["runId", "createdAt"])
+    .index("by_entity", ["entityId", "entityType", "createdAt"])
+    .index("by_span", ["traceId", "spanId", "createdAt"])
+    // lists of one resource's own
+    .index("by_resource", ["resourceId", "createdAt"]),
   workflowRuns: defineTable({ ...workflowRunFields, chunked })
     // get, save: the workflow's name and the run's id together
     .index("by_key", ["workflowName", "id"])
@@ -75,6 +92,45 @@ export const tables = {
     .index("by_workflow_status", ["workflowName", "stateType", "createdAt"])
     .index("by_resource", ["resourceId", "createdAt"])
     .index("by_status", ["stateType", "createdAt"]),
+  schedules: defineTable({ ...scheduleFields, chunked })
+    // get, create, update
+    .index("by_key", ["id"])
+    // what is to be fired, in time
+    .index("by_due", ["status", "nextFireAt"])
+    // lists by one criterion, in time
+    .index("by_created", ["createdAt"])
+    .index("by_workflow", ["workflowId", "createdAt"])
+    .index("by_owner", ["ownerType", "ownerId", "createdAt"]),
+  scheduleTriggers: defineTable({ ...scheduleTriggerFields, chunked })
+    // record
+    .index("by_key", ["id"])
+    // a schedule's history, in time
+    .index("by_schedule", ["scheduleId", "actualFireAt"]),
+  backgroundTasks: defineTable({ ...backgroundTaskFields, chunked })
+    // get, create, update
+    .index("by_key", ["id"])
+    // lists by one criterion, in time
+    .index("by_created", ["createdAt"])
+    .index("by_tool_call", ["toolCallId", "createdAt"])
+    .index("by_run", ["runId", "createdAt"])
+    .index("by_thread", ["threadId", "createdAt"])
+    .index("by_resource", ["resourceId", "createdAt"])
+    .index("by_agent", ["agentId", "createdAt"])
+    .index("by_agent_status", ["agentId", "status", "createdAt"])
+    .index("by_status", ["status", "createdAt"])
+    .index("by_tool", ["toolName", "createdAt"]),
+  channelInstallations: defineTable({ ...channelInstallationFields, chunked })
+    // get, save
+    .index("by_key", ["id"])
+    // that of an agent, the best status first
+    .index("by_agent", ["platform", "agentId", "status"])
+    // that of a webhook
+    .index("by_webhook", ["webhookId"])
+    // lists, in time
+    .index("by_platform", ["platform", "createdAt"]),
+  channelConfigs: defineTable({ ...channelConfigFields, chunked })
+    // get, save; the id is the platform
+    .index("by_key", ["id"]),
   // How many documents an index has under its leading values: totals of lists are read, not
   // counted (lib/counters.ts).
   counters: defineTable({

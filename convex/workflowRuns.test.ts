@@ -34,7 +34,7 @@ function expected(old: any, fresh: any): unknown {
   const isMarker = (slot: any) =>
     slot?.__mastra_pending__ === true && Object.keys(slot).length === 1;
   const isOpen = (slot: any) =>
-    slot == null || isMarker(slot) || (slot.status === "suspended" && "suspendPayload" in slot);
+    slot === null || isMarker(slot) || (slot.status === "suspended" && "suspendPayload" in slot);
   const pending = fresh.output.some(isMarker);
   const output: unknown[] = [];
   for (let at = 0; at < Math.max(old.output.length, fresh.output.length); at += 1) {

@@ -10,7 +10,7 @@ import {
   type Writer,
 } from "./lib/access.js";
 import * as chunks from "./lib/chunks.js";
-import { narrowed, nothing, pageOf } from "./lib/paging.js";
+import { listBy, nothing } from "./lib/paging.js";
 import * as records from "./lib/records.js";
 import { emptySnapshot, statusOf, withState, withStepResult } from "./lib/snapshots.js";
 import type { Row } from "./lib/tables.js";
@@ -18,6 +18,14 @@ import { listArgs, page, payload, record, saved, time, workflowRunFields } from 
 
 // Runs of other workflows with the same id, and other owners, that a resource may have to look past.
 const SAME_ID = 100;
+
+const INDEXES = {
+  by_resource: ["resourceId"],
+  by_workflow_status: ["workflowName", "stateType"],
+  by_workflow: ["workflowName"],
+  by_status: ["stateType"],
+  by_created: [],
+};
 
 /** The run, or null; without the workflow's name, the newest run of that id. */
 export const get = storageQuery({
@@ -55,20 +63,10 @@ export const list = storageQuery({
   },
   returns: page(workflowRunFields),
   handler: async (ctx, args) => {
-    const { workflowName: name, stateType: state } = args;
     const own = ctx.principal.isService ? undefined : ctx.principal.resourceId;
-    const resourceId = args.resourceId ?? own;
-    const runs = (index: string, ...values: string[]) =>
-      pageOf(ctx, "workflowRuns", index, values, args);
-    if (!owns(ctx, resourceId)) return nothing<"workflowRuns">(args);
-    if (resourceId !== undefined) {
-      const found = await runs("by_resource", resourceId);
-      return narrowed(found, { workflowName: name, stateType: state });
-    }
-    if (name !== undefined && state !== undefined) return runs("by_workflow_status", name, state);
-    if (name !== undefined) return runs("by_workflow", name);
-    if (state !== undefined) return runs("by_status", state);
-    return runs("by_created");
+    const asked = own === undefined ? args : { resourceId: own, ...args };
+    if (!owns(ctx, asked.resourceId)) return nothing<"workflowRuns">(args);
+    return listBy(ctx, "workflowRuns", INDEXES, asked);
   },
 });
 

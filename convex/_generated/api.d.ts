@@ -13,6 +13,8 @@ import type {
   FilterApi,
   FunctionReference,
 } from "convex/server";
+import type * as backgroundTasks from "../backgroundTasks.js";
+import type * as channels from "../channels.js";
 import type * as evals from "../evals.js";
 import type * as lib_access from "../lib/access.js";
 import type * as lib_batches from "../lib/batches.js";
@@ -23,6 +25,7 @@ import type * as lib_copying from "../lib/copying.js";
 import type * as lib_counters from "../lib/counters.js";
 import type * as lib_cursor from "../lib/cursor.js";
 import type * as lib_errors from "../lib/errors.js";
+import type * as lib_history from "../lib/history.js";
 import type * as lib_load from "../lib/load.js";
 import type * as lib_paging from "../lib/paging.js";
 import type * as lib_payloads from "../lib/payloads.js";
@@ -38,6 +41,8 @@ import type * as lib_totals from "../lib/totals.js";
 import type * as lib_version from "../lib/version.js";
 import type * as messages from "../messages.js";
 import type * as resources from "../resources.js";
+import type * as schedules from "../schedules.js";
+import type * as scores from "../scores.js";
 import type * as system from "../system.js";
 import type * as threads from "../threads.js";
 import type * as traces from "../traces.js";
@@ -53,6 +58,8 @@ import type * as workflowRuns from "../workflowRuns.js";
  * ```
  */
 declare const fullApi: ApiFromModules<{
+  backgroundTasks: typeof backgroundTasks;
+  channels: typeof channels;
   evals: typeof evals;
   "lib/access": typeof lib_access;
   "lib/batches": typeof lib_batches;
@@ -63,6 +70,7 @@ declare const fullApi: ApiFromModules<{
   "lib/counters": typeof lib_counters;
   "lib/cursor": typeof lib_cursor;
   "lib/errors": typeof lib_errors;
+  "lib/history": typeof lib_history;
   "lib/load": typeof lib_load;
   "lib/paging": typeof lib_paging;
   "lib/payloads": typeof lib_payloads;
@@ -78,6 +86,8 @@ declare const fullApi: ApiFromModules<{
   "lib/version": typeof lib_version;
   messages: typeof messages;
   resources: typeof resources;
+  schedules: typeof schedules;
+  scores: typeof scores;
   system: typeof system;
   threads: typeof threads;
   traces: typeof traces;

@@ -4,6 +4,7 @@ import { internal } from "../_generated/api.js";
 import type { Id } from "../_generated/dataModel.js";
 import type { Writer } from "./access.js";
 import { removeThread } from "./cascade.js";
+import { removeSchedule } from "./history.js";
 import * as records from "./records.js";
 import { drain } from "./steps.js";
 import type { Row, Table } from "./tables.js";
@@ -24,6 +25,7 @@ export async function clearSome(ctx: Writer, table: Table, until: number): Promi
   const removed = new Map<string, number>();
   const done = await drain<Table>(ctx, next, async (row) => {
     if (table === "threads") return removeThread(ctx, row as Row<"threads">);
+    if (table === "schedules") return removeSchedule(ctx, row as Row<"schedules">);
     await records.remove(ctx, table, row);
     if (table === "messages") {
       const { threadId } = row as Row<"messages">;

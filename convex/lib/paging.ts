@@ -73,15 +73,37 @@ export async function pageOf<T extends Table>(
   return found;
 }
 
+/** Indexes of a table with the arguments that they serve, in order, the narrowest first. */
+export type Indexes = Readonly<Record<string, readonly string[]>>;
+
 /**
- * A page without the records that differ from an argument in the field of its name.
+ * One page of `table`, by the first index whose arguments are all given.
  *
- * For what the page's index leaves over: the page is shorter then, and its total is left out.
+ * Records that differ from another argument of `indexes` or `also` are left out: then the page may
+ * be shorter than asked for, and has no total. Throws INVALID_ARGUMENT if no index serves.
  */
-export function narrowed<T extends Table>(found: Page<T>, criteria: Fields): Page<T> {
-  const given = Object.entries(criteria).filter(([, value]) => value !== undefined);
-  if (given.length === 0) return found;
-  const fits = (each: Fields) => given.every(([name, value]) => each[name] === value);
+export async function listBy<T extends Table>(
+  ctx: Reader,
+  table: T,
+  indexes: Indexes,
+  args: ListArgs & Fields,
+  also: readonly string[] = [],
+): Promise<Page<T>> {
+  const names = new Set([...Object.values(indexes).flat(), ...also]);
+  const given = [...names].filter((name) => args[name] !== undefined);
+  const entry = Object.entries(indexes).find(([, fields]) =>
+    fields.every((field) => given.includes(field)),
+  );
+  if (!entry) {
+    const wanted = Object.values(indexes).map((fields) => fields.join(" and "));
+    throw invalidArgument(`a list of ${table} needs ${wanted.join("; or ")}`);
+  }
+  const [index, fields] = entry;
+  const values = fields.map((field) => args[field] as string);
+  const found = await pageOf(ctx, table, index, values, args);
+  const left = given.filter((name) => !fields.includes(name));
+  if (left.length === 0) return found;
+  const fits = (each: Fields) => left.every((name) => each[name] === args[name]);
   return { page: found.page.filter((each) => fits(each as Fields)), cursor: found.cursor };
 }
 

@@ -80,6 +80,12 @@ export function saveOver<T extends Table>(
   return replace(ctx, table, loaded, record as unknown as Stored<T>);
 }
 
+/** The record with other values; null takes a field away. */
+export function changed(record: Fields, fields: Fields): Fields {
+  const all = Object.entries({ ...record, ...fields });
+  return Object.fromEntries(all.filter(([, value]) => value !== null && value !== undefined));
+}
+
 /** Whether two records have the same fields. */
 export function equal(one: Fields, other: Fields): boolean {
   const names = Object.keys(one);

@@ -10,6 +10,12 @@ export const TABLES = [
   "traces",
   "evals",
   "workflowRuns",
+  "scores",
+  "schedules",
+  "scheduleTriggers",
+  "backgroundTasks",
+  "channelInstallations",
+  "channelConfigs",
 ] as const;
 export type Table = (typeof TABLES)[number];
 

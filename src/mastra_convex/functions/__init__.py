@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from mastra_convex.engine.registry import Registry
 from mastra_convex.functions import (
+    background_tasks,
+    channels,
     evals,
     messages,
     resources,
+    schedules,
+    scores,
     system,
     threads,
     traces,
@@ -14,6 +18,20 @@ from mastra_convex.functions import (
 )
 from mastra_convex.functions.schema import schema
 
-registry = Registry([threads, messages, resources, traces, evals, workflow_runs, system])
+registry = Registry(
+    [
+        threads,
+        messages,
+        resources,
+        traces,
+        evals,
+        workflow_runs,
+        scores,
+        schedules,
+        background_tasks,
+        channels,
+        system,
+    ]
+)
 
 __all__ = ["registry", "schema"]

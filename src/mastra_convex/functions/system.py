@@ -15,7 +15,20 @@ from mastra_convex.functions.lib.access import (
 from mastra_convex.functions.lib.version import FUNCTIONS_VERSION
 from mastra_convex.values.validators import v
 
-TABLES = ("threads", "messages", "resources", "traces", "evals", "workflowRuns")
+TABLES = (
+    "threads",
+    "messages",
+    "resources",
+    "traces",
+    "evals",
+    "workflowRuns",
+    "scores",
+    "schedules",
+    "scheduleTriggers",
+    "backgroundTasks",
+    "channelInstallations",
+    "channelConfigs",
+)
 
 _table = v.union(*(v.literal(name) for name in TABLES))
 _STEP = 500
@@ -47,6 +60,8 @@ def clear(ctx: MutationCtx, args: Args) -> None:
     counters.reset(ctx, table)
     if table == "threads":
         ctx.db.delete_range(ctx.db.query("messages").with_index("by_key"))
+    elif table == "schedules":
+        ctx.db.delete_range(ctx.db.query("scheduleTriggers").with_index("by_key"))
     elif table == "messages":
         _forget_messages(ctx)
 

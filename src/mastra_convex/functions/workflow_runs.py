@@ -12,7 +12,7 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
-from mastra_convex.functions.lib.paging import narrowed, nothing, page_of
+from mastra_convex.functions.lib.paging import list_by, nothing
 from mastra_convex.functions.lib.records import by_key, public
 from mastra_convex.functions.lib.records import remove as remove_record
 from mastra_convex.functions.lib.records import save as save_record
@@ -35,6 +35,14 @@ from mastra_convex.values.validators import v
 
 # Runs of other workflows with the same id, and other owners, that a resource may have to look past.
 _SAME_ID = 100
+
+_INDEXES = {
+    "by_resource": ("resourceId",),
+    "by_workflow_status": ("workflowName", "stateType"),
+    "by_workflow": ("workflowName",),
+    "by_status": ("stateType",),
+    "by_created": (),
+}
 
 
 @storage_query(
@@ -66,20 +74,12 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
 
     The index is that of the resource, else the workflow (and state), else the state, else all.
     """
-    resource_id = args.get("resourceId", principal_of(ctx).resource_id)
-    if not owns(ctx, resource_id):
+    own = principal_of(ctx).resource_id
+    if own is not None:
+        args = {"resourceId": own, **args}
+    if not owns(ctx, args.get("resourceId")):
         return nothing(args)
-    name, state = args.get("workflowName"), args.get("stateType")
-    if resource_id is not None:
-        found = page_of(ctx, "workflowRuns", "by_resource", (resource_id,), args)
-        return narrowed(found, args, ("workflowName", "stateType"))
-    if name is not None and state is not None:
-        return page_of(ctx, "workflowRuns", "by_workflow_status", (name, state), args)
-    if name is not None:
-        return page_of(ctx, "workflowRuns", "by_workflow", (name,), args)
-    if state is not None:
-        return page_of(ctx, "workflowRuns", "by_status", (state,), args)
-    return page_of(ctx, "workflowRuns", "by_created", (), args)
+    return list_by(ctx, "workflowRuns", _INDEXES, args)
 
 
 @storage_mutation(args={"run": saved(workflow_run_fields)}, returns=record(workflow_run_fields))

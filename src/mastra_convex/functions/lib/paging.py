@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mastra_convex.engine.query import RangeBuilder
@@ -86,13 +87,26 @@ def page_of(
     return page
 
 
-def narrowed(found: dict[str, Any], args: Args, names: tuple[str, ...]) -> dict[str, Any]:
-    """A page without the records that differ from an argument in the field of its name.
+# Indexes of a table with the arguments that they serve, in order, the narrowest first.
+Indexes = Mapping[str, tuple[str, ...]]
 
-    For what the page's index leaves over: the page is shorter then, and its total is left out.
+
+def list_by(
+    ctx: Ctx, table: str, indexes: Indexes, args: Args, also: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """One page of `table`, by the first index whose arguments are all given.
+
+    Records that differ from another argument of `indexes` or `also` are left out: then the page may
+    be shorter than asked for, and has no total. Raises `InvalidArgumentError` if no index serves.
     """
-    criteria = {name: args[name] for name in names if name in args}
-    if not criteria:
-        return found
-    fits = [d for d in found["page"] if all(d.get(n) == x for n, x in criteria.items())]
-    return {"page": fits, "cursor": found["cursor"]}
+    given = {name for names in (*indexes.values(), also) for name in names if name in args}
+    for index, names in indexes.items():
+        if given.issuperset(names):
+            found = page_of(ctx, table, index, tuple(args[name] for name in names), args)
+            left = given.difference(names)
+            if not left:
+                return found
+            page = [d for d in found["page"] if all(d.get(name) == args[name] for name in left)]
+            return {"page": page, "cursor": found["cursor"]}
+    wanted = "; or ".join(" and ".join(names) for names in indexes.values())
+    raise InvalidArgumentError(f"a list of {table} needs {wanted}")

@@ -59,6 +59,11 @@ def later(ctx: MutationCtx, before: Doc, after: float = 0) -> float:
     return moment
 
 
+def changed(record: Doc, fields: Doc) -> Doc:
+    """The record with other values; null takes a field away."""
+    return {name: value for name, value in {**record, **fields}.items() if value is not None}
+
+
 def insert(ctx: MutationCtx, table: str, record: Doc) -> Doc:
     """Add a document and count it; returns it."""
     document_id = ctx.db.insert(table, record)
