@@ -57,14 +57,13 @@ export const list = storageQuery({
   },
 });
 
-/** A page of the active schedules that are due, the longest overdue first. */
+/** A page of the active schedules that are due, by `nextFireAt`. */
 export const listDue = storageQuery({
-  args: { now: time(), cursor: v.optional(v.string()), limit: v.number() },
+  args: { now: time(), ...listArgs },
   returns: page(scheduleFields),
   handler: async (ctx, { now, ...args }) => {
     requireService(ctx, "listing schedules");
-    const due = { ...args, to: now, order: "asc" as const };
-    return pageOf(ctx, "schedules", "by_due", ["active"], due);
+    return pageOf(ctx, "schedules", "by_due", ["active"], { ...args, to: now });
   },
 });
 

@@ -28,7 +28,7 @@ DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 # Pages of the reference that are not about methods.
-NOT_METHODS = {"cli.md", "conventions.md", "errors.md"}
+NOT_METHODS = {"cli.md", "conventions.md", "domains.md", "errors.md"}
 WIDTH = 120
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -165,6 +165,10 @@ RECORDS = {
     "traces": mastra_convex.Trace,
     "evals": mastra_convex.Eval,
     "workflow_runs": mastra_convex.WorkflowRun,
+    "scores": mastra_convex.Score,
+    "schedules": mastra_convex.Schedule,
+    "background_tasks": mastra_convex.BackgroundTask,
+    "channels": mastra_convex.ChannelInstallation,
 }
 
 

@@ -27,6 +27,7 @@ from mastra_convex.errors import (
     StorageFileError,
     UnauthenticatedError,
     UnreachableError,
+    UnsupportedDomainError,
 )
 from mastra_convex.models import (
     Eval,
@@ -44,10 +45,24 @@ from mastra_convex.models import (
     WorkflowRun,
     WorkflowRunPage,
 )
+from mastra_convex.models_jobs import (
+    BackgroundTask,
+    BackgroundTaskPage,
+    ChannelConfig,
+    ChannelInstallation,
+    Schedule,
+    ScheduleTrigger,
+    Score,
+    ScorePage,
+)
 
 __all__ = [
     "AsyncConvexStorage",
     "AsyncWatch",
+    "BackgroundTask",
+    "BackgroundTaskPage",
+    "ChannelConfig",
+    "ChannelInstallation",
     "ConflictError",
     "ConvexStorage",
     "ConvexStorageError",
@@ -71,6 +86,10 @@ __all__ = [
     "OlderFunctionsError",
     "ProjectError",
     "Resource",
+    "Schedule",
+    "ScheduleTrigger",
+    "Score",
+    "ScorePage",
     "StorageClosedError",
     "StorageFileError",
     "TableStatistics",
@@ -82,6 +101,7 @@ __all__ = [
     "TracePage",
     "UnauthenticatedError",
     "UnreachableError",
+    "UnsupportedDomainError",
     "Watch",
     "WorkflowRun",
     "WorkflowRunPage",

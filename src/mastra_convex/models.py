@@ -13,7 +13,15 @@ from datetime import datetime
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.record import Record, count, instant, number, opaque_text, payload, text
+from mastra_convex.record import (
+    Record,
+    count,
+    instant,
+    number,
+    opaque_text,
+    payload,
+    text,
+)
 from mastra_convex.values.payload import encode_payload
 
 # What an early package kept in `type` is `role` today (interface, section 7).
@@ -233,7 +241,7 @@ class WorkflowRun(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class Page:
     """Where a page stands in its list.
 
     `total` counts the whole list, or is None when it was left out; `per_page` is False for all.
@@ -246,35 +254,35 @@ class _Page:
 
 
 @dataclass(frozen=True, slots=True)
-class ThreadPage(_Page):
+class ThreadPage(Page):
     """A page of threads."""
 
     threads: list[Thread]
 
 
 @dataclass(frozen=True, slots=True)
-class MessagePage(_Page):
+class MessagePage(Page):
     """A page of messages."""
 
     messages: list[Message]
 
 
 @dataclass(frozen=True, slots=True)
-class TracePage(_Page):
+class TracePage(Page):
     """A page of traces."""
 
     traces: list[Trace]
 
 
 @dataclass(frozen=True, slots=True)
-class EvalPage(_Page):
+class EvalPage(Page):
     """A page of evals."""
 
     evals: list[Eval]
 
 
 @dataclass(frozen=True, slots=True)
-class WorkflowRunPage(_Page):
+class WorkflowRunPage(Page):
     """A page of workflow runs."""
 
     runs: list[WorkflowRun]

@@ -42,6 +42,8 @@ class Field:
 
     types: tuple[type, ...] = ()
     expected = ""
+    # Whether None is a value of the field, and not the lack of one.
+    takes_none = False
 
     def __init__(self, default: Any = _REQUIRED) -> None:
         self.default = default
@@ -88,6 +90,11 @@ class _Number(Field):
     expected = "a number"
 
 
+class _Flag(Field):
+    types = (bool,)
+    expected = "True or False"
+
+
 class _Count(Field):
     types = (int,)
     expected = "a whole number"
@@ -102,6 +109,21 @@ class _Payload(Field):
 
     def encode(self, value: Any, label: str) -> Any:
         return encode_payload(value, label, self.wire_name)
+
+
+class _NullablePayload(_Payload):
+    takes_none = True
+
+
+class _Map(_Payload):
+    def encode(self, value: Any, label: str) -> Any:
+        if not isinstance(value, Mapping):
+            kind = type(value).__name__
+            raise InvalidArgumentError(
+                f"{label}: {self.wire_name} must be a map, not {kind} {value!r:.60}",
+                path=self.wire_name,
+            )
+        return super().encode(value, label)
 
 
 class _OpaqueText(_Text):
@@ -135,9 +157,19 @@ def count(default: Any = _REQUIRED) -> Any:
     return _Count(default)
 
 
-def payload(default: Any = _REQUIRED) -> Any:
-    """A field of any JSON value, kept exactly."""
-    return _Payload(default)
+def flag(default: Any = _REQUIRED) -> Any:
+    """A field of True or False."""
+    return _Flag(default)
+
+
+def payload(default: Any = _REQUIRED, *, nullable: bool = False) -> Any:
+    """A field of any JSON value, kept exactly; with `nullable`, None is one of them."""
+    return _NullablePayload(default) if nullable else _Payload(default)
+
+
+def json_map(default: Any = _REQUIRED) -> Any:
+    """A field of a map of any JSON values, kept exactly."""
+    return _Map(default)
 
 
 def opaque_text(default: Any = _REQUIRED) -> Any:
@@ -188,7 +220,7 @@ def to_milliseconds(value: Any, name: str) -> float:
 @dataclass_transform(
     kw_only_default=True,
     frozen_default=True,
-    field_specifiers=(text, number, count, payload, opaque_text, instant),
+    field_specifiers=(text, number, count, flag, payload, json_map, opaque_text, instant),
 )
 class Record:
     """A model: frozen, with typed attributes over a document. Build it with keywords.
@@ -242,13 +274,13 @@ class Record:
             field = cls._by_name.get(name)
             if field is None:
                 extra[name] = item
-            elif item is not None:
+            elif item is not None or field.takes_none:
                 wire_name = field.wire_name
                 if wire_name in wire:
                     raise InvalidArgumentError(f"{label}: {wire_name} is given twice")
                 wire[wire_name] = field.encode(item, label)
         for wire_name in cls._required:
-            if not wire.get(wire_name):
+            if wire.get(wire_name) in (None, ""):
                 raise InvalidArgumentError(
                     f"{label}: {wire_name} is missing or empty; give it", path=wire_name
                 )

@@ -234,9 +234,20 @@ RIGHT: dict[str, Any] = {
     "get_format_version": lambda s: s.get_format_version(),
     **calls.RIGHT,
 }
-WRITING = ("save", "clone", "copy", "update", "delete", "clear", "persist", "claim")
+WRITING = (
+    "save",
+    "clone",
+    "copy",
+    "update",
+    "delete",
+    "clear",
+    "persist",
+    "claim",
+    "create",
+    "record",
+)
 # What is said without asking anybody.
-CONSTANT = {"supports_concurrent_updates"}
+CONSTANT = {"supports_concurrent_updates", "get_store"}
 LIVE = ("watch", "subscribe", "follow")
 
 
@@ -268,7 +279,7 @@ def test_every_operation_is_here() -> None:
     operations = {name for name in dir(ConvexStorage) if not name.startswith("_")} - {"close"}
     asked = {name for name in operations - CONSTANT if not name.startswith(LIVE)}
     assert asked == RIGHT.keys()
-    assert asked - WRONG.keys() == {"get_statistics", "get_format_version"}
+    assert asked - WRONG.keys() == {"get_statistics", "get_format_version", "get_running_count"}
     assert WRONG.keys() <= operations
 
 
@@ -290,7 +301,7 @@ def test_a_wrong_call_says_what_is_wrong(storage: ConvexStorage) -> None:
 def test_codes_are_stable() -> None:
     codes = {kind.code for _, kind, _ in WRONG.values()}
     expected = {"INVALID_ARGUMENT", "INVALID_PAYLOAD", "NOT_FOUND", "CONFLICT", "LIMIT_EXCEEDED"}
-    assert codes == expected
+    assert codes == expected | {"UNSUPPORTED_DOMAIN"}
     assert StorageClosedError.code == "STORAGE_CLOSED"
 
 

@@ -10,15 +10,24 @@ from mastra_convex import ConvexStorage, InvalidArgumentError
 from tests.contract.records import (
     at,
     evaluation,
+    fired,
+    installation,
     message,
     records_of,
     recounted,
     run,
+    schedule,
+    score,
+    task,
     thread,
     trace,
 )
 
-TABLES = ["threads", "messages", "resources", "traces", "evals", "workflowRuns"]
+TABLES = [
+    *("threads", "messages", "resources", "traces", "evals", "workflowRuns", "scores"),
+    *("schedules", "scheduleTriggers", "backgroundTasks", "channelInstallations"),
+    "channelConfigs",
+]
 
 
 def size_of(storage: ConvexStorage, table: str) -> int:
@@ -148,6 +157,12 @@ def fill(storage: ConvexStorage) -> None:
         storage.save_trace(trace(name, threadId="t", name="n", scope="s", runId="w"))
         storage.save_eval(evaluation(name, threadId="t"))
         storage.save_workflow_run(run(name, resourceId="r", stateType="x"))
+        storage.save_score(score(name, traceId="t", spanId="n"))
+        storage.create_schedule(schedule(name))
+        storage.record_trigger(fired(name, "t"))
+        storage.create_task(task(name, threadId="t", resourceId="r"))
+        storage.save_installation(installation(name))
+    storage.save_config({"platform": "slack", "data": {}})
     storage.save_messages([message("a"), message("b"), message("c", "u")])
 
 
@@ -158,7 +173,15 @@ FULL = {
     "traces": 2,
     "evals": 2,
     "workflowRuns": 2,
+    "scores": 2,
+    "schedules": 2,
+    "scheduleTriggers": 2,
+    "backgroundTasks": 2,
+    "channelInstallations": 2,
+    "channelConfigs": 1,
 }
+# What a table takes along.
+ALONG = {"threads": {"messages"}, "schedules": {"scheduleTriggers"}}
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -167,8 +190,7 @@ def test_clearing_a_table(storage: ConvexStorage, table: str) -> None:
     assert records_of(storage) == FULL
     for _ in range(2):
         storage.clear_table(table=table)
-        # Threads take their messages along.
-        gone = {"threads", "messages"} if table == "threads" else {table}
+        gone = {table} | ALONG.get(table, set())
         expected = {name: 0 if name in gone else count for name, count in FULL.items()}
         assert records_of(storage) == expected == recounted(storage, ["t", "u"])
         assert all(size_of(storage, name) == 0 for name in gone)
@@ -196,8 +218,14 @@ def test_lists_of_a_cleared_store_are_empty(storage: ConvexStorage) -> None:
             storage.list_workflow_runs(**by).total  # type: ignore[arg-type]
             for by in ({"workflow_name": "flow"}, {"resource_id": "r"}, {"status": "x"})
         ),
+        storage.list_scores_by_scorer_id("tone", source="LIVE").total,
+        storage.list_scores_by_span("t", "n").total,
+        *(
+            storage.list_tasks(**by).total  # type: ignore[arg-type]
+            for by in ({}, {"agent_id": "a"}, {"thread_id": "t"}, {"status": "pending"})
+        ),
     ]
-    assert totals == [0] * 13
+    assert totals == [0] * 19
     assert all((each.records, each.bytes) == (0, 0) for each in storage.get_statistics())
 
 

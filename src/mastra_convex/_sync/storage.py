@@ -6,16 +6,22 @@ from __future__ import annotations
 import os
 
 from mastra_convex._sync.arrivals import Arrivals
+from mastra_convex._sync.background_tasks import BackgroundTasks
+from mastra_convex._sync.channels import Channels
 from mastra_convex._sync.copies import Copies
 from mastra_convex._sync.evals import Evals
 from mastra_convex._sync.messages import Messages
 from mastra_convex._sync.resources import Resources
+from mastra_convex._sync.schedules import Schedules
+from mastra_convex._sync.scores import Scores
 from mastra_convex._sync.system import System
 from mastra_convex._sync.threads import Threads
 from mastra_convex._sync.traces import Traces
 from mastra_convex._sync.workflow_runs import WorkflowRuns
 from mastra_convex.backends import open_backend
 from mastra_convex.backends.base import Backend
+from mastra_convex.domains import require_domain
+from mastra_convex.errors import ConvexStorageError
 
 
 class ConvexStorage(
@@ -26,6 +32,10 @@ class ConvexStorage(
     Traces,
     Evals,
     WorkflowRuns,
+    Scores,
+    Schedules,
+    BackgroundTasks,
+    Channels,
     Arrivals,
     System,
 ):
@@ -48,6 +58,18 @@ class ConvexStorage(
         backend: Backend | None = None,
     ) -> None:
         self._backend = backend or open_backend(target, durability)
+
+    def get_store(self, domain: str) -> ConvexStorage:
+        """The storage itself, which has the methods of every domain of Mastra's that it supports.
+
+        Raises `UnsupportedDomainError`, which names the domain, for any other.
+        """
+        try:
+            require_domain(domain)
+        except ConvexStorageError as error:
+            error.operation = "get_store"
+            raise
+        return self
 
     def close(self) -> None:
         """Close the storage; its subscriptions end. Calling it again does nothing."""

@@ -74,15 +74,11 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     return list_by(ctx, "schedules", _INDEXES, args, _ALSO)
 
 
-@storage_query(
-    args={"now": time(), "cursor": v.optional(v.string()), "limit": v.number()},
-    returns=page(schedule_fields),
-)
+@storage_query(args={"now": time(), **list_args}, returns=page(schedule_fields))
 def list_due(ctx: QueryCtx, args: Args) -> Doc:
-    """A page of the active schedules that are due, the longest overdue first."""
+    """A page of the active schedules that are due, by `nextFireAt`."""
     require_service(ctx, "listing schedules")
-    due = {name: value for name, value in args.items() if name != "now"}
-    due |= {"to": args["now"], "order": "asc"}
+    due = {**args, "to": args["now"]}
     return page_of(ctx, "schedules", "by_due", ("active",), due)
 
 
