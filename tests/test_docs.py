@@ -398,7 +398,7 @@ class Example:
 def our_commands(source: str) -> list[str]:
     """The commands in a console block, if all are ours and end by themselves."""
     found = re.findall(r"^\$ ((?:.*\\\n)*.*)$", source, re.MULTILINE)
-    ours = all(re.match(r"mastra-convex (?!tail)", command) for command in found)
+    ours = all(re.match(r"mastra-convex (?!tail|dev)", command) for command in found)
     return found if ours else []
 
 
@@ -494,3 +494,4 @@ def test_a_command_that_prints_something_else_is_found(tmp_path: Path) -> None:
     assert found.startswith("wrong.md:1 prints\n$ mastra-convex")
     assert examples("```console\n$ make demo\n```\n") == []
     assert examples("```console\n$ mastra-convex tail\n```\n") == []
+    assert examples("```console\n$ mastra-convex dev\n```\n") == []

@@ -86,11 +86,21 @@ LAYERS = {
     ),
     "backends": Layer((*FLOOR, "backends.base"), on_use=("backends",)),
     "backends.base": Layer(FLOOR),
+    "backends.live": Layer((*FLOOR, "backends.base")),
+    "backends.served": Layer(
+        (*FLOOR, "backends.base", "backends.embedded", "backends.live", "engine", "functions")
+    ),
     "backends.embedded": Layer((*FLOOR, "backends.base", "engine", "functions")),
     "backends.compatibility": Layer(FLOOR, on_use=("functions.lib.version",)),
     "extras": Layer(("errors",), not_stdlib=WORK),
     "tokens": Layer(("errors", "extras"), third_party=("cryptography", "jwt")),
     "protocol": Layer((*FLOOR, "protocol"), not_stdlib=WORK),
+    "server": Layer(
+        (*FLOOR, "backends.base", "protocol", "server", "tokens"), third_party=("starlette",)
+    ),
+    "server.keys": Layer((*FLOOR, "project.env", "server", "tokens")),
+    "server.run": Layer((*FLOOR, "protocol", "server"), third_party=("starlette", "uvicorn")),
+    "server.websocket": Layer(third_party=("uvicorn",)),
     "project": Layer(("errors", "project", "tokens")),
     "_mailbox": Layer(FLOOR),
     "_async": Layer((*CLIENT, "_async"), on_use=("backends",)),
@@ -99,7 +109,10 @@ LAYERS = {
     "testing": Layer(("", "backends.recording")),
     "cli": Layer(
         ("", "errors", "models", "importers", "cli"),
-        on_use=("backends.compatibility", "extras", "project", "protocol", "tokens"),
+        on_use=(
+            *("backends.compatibility", "backends.served", "extras"),
+            *("project", "protocol", "server", "tokens"),
+        ),
         third_party=("click", "httpx"),
     ),
 }
@@ -259,6 +272,15 @@ def test_source_keeps_to_its_layer(path: Path) -> None:
         ("protocol.x", "import socket", "must not import socket"),
         ("protocol.x", "import httpx", "must not import the third-party httpx"),
         ("protocol.x", "from mastra_convex.backends.base import Backend", "must not import"),
+        ("backends.live", "from mastra_convex.engine.feed import Report", "must not import"),
+        ("backends.served", "import starlette", "must not import the third-party starlette"),
+        ("server.x", "from mastra_convex.engine.engine import Engine", "must not import"),
+        ("server.x", "from mastra_convex.functions import registry", "must not import"),
+        ("server.x", "from mastra_convex.backends.served import E", "must not import"),
+        ("server.x", "import uvicorn", "must not import the third-party uvicorn"),
+        ("server.keys", "from mastra_convex.project.plan import plan", "must not import"),
+        ("server.run", "import websockets", "must not import the third-party websockets"),
+        ("server.websocket", "import starlette", "must not import the third-party starlette"),
         ("project.x", "from mastra_convex.cli.text import fail", "must not import"),
         ("project.x", "import jwt", "must not import the third-party jwt"),
         ("_async.x", "from mastra_convex.backends import embedded", "only on use"),

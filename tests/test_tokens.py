@@ -157,7 +157,15 @@ def test_the_service_and_a_resource_are_told_apart() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_every_resource_id_arrives(resource_id: str) -> None:
     claims = verify(KEY.resource_token(resource_id), [KEY.public_jwk])
-    assert claims == Claims("resource", resource_id, claims.expires_at)
+    assert claims == Claims("resource", resource_id, claims.expires_at, KEY.kid)
+
+
+def test_the_admin_key_follows_from_the_key_and_tells_nothing_of_it() -> None:
+    name, _, secret = KEY.admin_key().partition("|")
+    assert name == "mastra-convex"
+    assert re.fullmatch("[0-9a-f]{64}", secret)
+    assert Key.from_text(KEY.to_text()).admin_key() == KEY.admin_key()
+    assert Key.generate().admin_key() != KEY.admin_key()
 
 
 @pytest.mark.parametrize("resource_id", ["", "\ud800", None, 5])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import time
 from collections.abc import Iterable, Mapping
@@ -41,11 +42,15 @@ Role = Literal["service", "resource"]
 
 @dataclass(frozen=True)
 class Claims:
-    """What a token proves: the service, or the resource `subject`, until `expires_at` (seconds)."""
+    """What a token proves: the service, or the resource `subject`, until `expires_at` (seconds).
+
+    `kid` names the key that has signed it.
+    """
 
     role: Role
     subject: str
     expires_at: float
+    kid: str = ""
 
 
 class Key:
@@ -100,6 +105,15 @@ class Key:
         """The whole key on one line of letters, digits, `.`, `_` and `-`, fit for a .env file."""
         number = self._private.private_numbers().private_value
         return f"{_PREFIX}.{self.kid}.{_encode(number.to_bytes(32, 'big'))}"
+
+    def admin_key(self) -> str:
+        """The operator's secret of a server with this key: `name|secret`, as Convex has it.
+
+        It follows from the key, and the key does not follow from it.
+        """
+        number = self._private.private_numbers().private_value.to_bytes(32, "big")
+        secret = hmac.new(number, b"mastra-convex admin key", hashlib.sha256).hexdigest()
+        return f"{AUDIENCE}|{secret}"
 
     def service_token(self, lifetime: float = LIFETIME) -> str:
         """A token that may do everything, for `lifetime` seconds."""
@@ -162,7 +176,7 @@ def verify(token: str, public_jwks: Iterable[Mapping[str, Any]]) -> Claims:
         raise UnauthenticatedError(f"the token is not valid: {error}") from None
     role, subject = claims.get("role"), claims["sub"]
     if role == "service" or role == "resource":  # noqa: PLR1714 (it may be of any type)
-        return Claims(role, subject, float(claims["exp"]))
+        return Claims(role, subject, float(claims["exp"]), kid)
     raise UnauthenticatedError("the token has no role that is known here")
 
 

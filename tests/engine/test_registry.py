@@ -66,4 +66,18 @@ def test_a_function_is_found_by_path_and_kind() -> None:
 def test_what_is_not_there_is_said(path: str, kind: Any, said: str) -> None:
     with pytest.raises(FunctionNotFoundError, match=said) as caught:
         registry().find(path, kind)
+    there = {"path": path, "kind": "mutation", "wanted": "query"}
+    if kind == "mutation":
+        there = {"path": path, "kind": "query", "wanted": "mutation"}
+    assert caught.value.data == ({"path": path} if said.startswith("there") else there)
+
+
+@pytest.mark.parametrize("path", ["workflowRuns:hidden", "workflowRuns:nothing"])
+@pytest.mark.parametrize("kind", ["query", "mutation"])
+def test_an_internal_function_is_not_there_for_others(path: str, kind: Any) -> None:
+    found = registry()
+    found.functions["workflowRuns:hidden"] = query({}, v.null(), public=False)(lambda *_: None)
+    with pytest.raises(FunctionNotFoundError) as caught:
+        found.find(path, kind, internal=False)
     assert caught.value.data == {"path": path}
+    assert found.find("workflowRuns:hidden", "query").public is False

@@ -181,7 +181,7 @@ def test_a_program_is_closed_after_each_run() -> None:
         ("test:nothing", {}, FunctionNotFoundError),
         ("test:write", {"steps": []}, FunctionNotFoundError),
         ("test:read", {}, InvalidArgumentError),
-        ("test:read", {"spec": {}, "more": object()}, TypeError),
+        ("test:read", {"spec": {}, "more": object()}, InvalidArgumentError),
     ],
 )
 def test_a_call_that_cannot_be_made_is_delivered(

@@ -6,8 +6,10 @@ Arguments and results are JSON-like values; payloads in them are JSON text. Erro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any, Protocol
+from asyncio import Future
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from mastra_convex.values.outcome import Outcome
 
@@ -55,6 +57,118 @@ class AsyncBackend(Protocol):
 
         `deliver` may be called on a thread of the backend and must return at once.
         """
+
+    async def close(self) -> None:
+        """Let go of everything; every accepted write is durable."""
+
+
+# What follows is the seam of the server, which knows callers, and many of them at once.
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, as has been proven: the service, one resource, or (neither) nobody.
+
+    An operator may call internal functions too.
+    """
+
+    service: bool = False
+    resource_id: str | None = None
+    operator: bool = False
+
+
+NOBODY = Caller()
+
+
+class Committed(Protocol):
+    """What a mutation has returned, and the timestamp of its commit."""
+
+    value: Any
+    ts: int
+
+
+class OutOfRetentionError(Exception):
+    """The moment that was asked for can no longer be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A live query's outcome as text for all who watch it; equal digests mean equal texts."""
+
+    text: str
+    digest: bytes
+
+
+class Moment(NamedTuple):
+    """All live queries hold at `ts`; those not in `changes` are as they were told last."""
+
+    ts: int
+    changes: dict[int, Rendered]
+
+
+class LiveSet(Protocol):
+    """The live queries of one client. Its methods are called on the event loop alone.
+
+    It calls `notify`, on the loop, when `take` may have something. Nothing is kept for a client
+    that does not take: only which of its queries have changed.
+    """
+
+    def add(self, queries: Mapping[int, Call]) -> None:
+        """Watch queries, under numbers that are not in use."""
+
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Watch these no longer."""
+
+    def identify(self, caller: Caller) -> None:
+        """Ask everything anew, for another caller."""
+
+    def expect(self, ts: int) -> None:
+        """Give a moment soon, at `ts` or later, though nothing may have changed in it."""
+
+    def take(self) -> Moment | None:
+        """What is to be told, if there is something; then it counts as told."""
+
+    def close(self) -> None:
+        """Watch nothing any longer."""
+
+
+class ServedBackend(Protocol):
+    """A backend that a server can put behind a port; used on one event loop, once it is open."""
+
+    async def open(self) -> None:
+        """Open what is behind it. Again: does nothing."""
+
+    async def query(
+        self,
+        path: str,
+        args: Args,
+        caller: Caller,
+        render: Callable[[Any], T],
+        ts: int | None = None,
+    ) -> T:
+        """Run a query, now or at a moment of `timestamp`; `render` its value where it was read.
+
+        Raises `OutOfRetentionError` besides what the function raises.
+        """
+
+    def mutation(
+        self, path: str, args: Args, caller: Caller, request: tuple[str, int] | None = None
+    ) -> Future[Committed]:
+        """Run a mutation; the future is done when it is durable, and before a live set tells of it.
+
+        Mutations happen in the order of these calls, without waiting for one another. A `request`
+        (session, number) that succeeded before is answered again and not run again.
+        """
+
+    async def timestamp(self) -> int:
+        """The newest commit's, at which queries can be asked for some seconds."""
+
+    async def live(
+        self, render: Callable[[Outcome], Rendered], notify: Callable[[], None]
+    ) -> LiveSet:
+        """An empty set of live queries, of nobody. `render` is the same for all of a server."""
 
     async def close(self) -> None:
         """Let go of everything; every accepted write is durable."""

@@ -7,17 +7,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from mastra_convex.backends.base import Args, Deliver, Read, Unsubscribe
 from mastra_convex.engine.commit import Job
-from mastra_convex.engine.context import SERVICE
+from mastra_convex.engine.context import SERVICE, Principal
 from mastra_convex.engine.engine import Engine
+from mastra_convex.engine.requests import RequestKey
 from mastra_convex.errors import StorageClosedError
 from mastra_convex.functions import registry, schema
 
 # Readers beyond the number of cores only wait for one another; the interpreter's lock sees to it.
 _READERS = 4
+T = TypeVar("T")
 
 
 class EmbeddedBackend:
@@ -44,13 +46,40 @@ class EmbeddedBackend:
 
 
 class AsyncEmbeddedBackend:
-    """The `async` backend: the event loop never waits for the disk.
+    """The `async` backend. The file is opened with the first call."""
+
+    def __init__(self, path: str, *, durable: bool = True, strict: bool = False) -> None:
+        self._calls = AsyncEngine(path, durable=durable, strict=strict)
+
+    async def query(self, path: str, args: Args) -> Any:
+        """See `AsyncBackend.query`."""
+        engine = await self._calls.engine()
+        return await self._calls.read(engine.query, path, args, SERVICE)
+
+    async def mutation(self, path: str, args: Args) -> Any:
+        """See `AsyncBackend.mutation`.
+
+        A call that is cancelled may still have happened: its turn can have come before.
+        """
+        return (await self._calls.commit(path, args, SERVICE)).value
+
+    async def subscribe(self, read: Callable[[], Read], deliver: Deliver) -> Unsubscribe:
+        """See `AsyncBackend.subscribe`."""
+        return (await self._calls.engine()).subscribe(read, deliver, SERVICE)
+
+    async def close(self) -> None:
+        """See `AsyncBackend.close`."""
+        await self._calls.close()
+
+
+class AsyncEngine:
+    """An engine with our functions, for event loops: they never wait for the disk.
 
     Queries run on reader threads. Mutations that one turn of the loop makes go to the commit
     thread together, and so share a transaction. The file is opened with the first call.
     """
 
-    def __init__(self, path: str, *, durable: bool = True, strict: bool = False) -> None:
+    def __init__(self, path: str, *, durable: bool, strict: bool = False) -> None:
         self._path = path
         self._options = {"durable": durable, "strict": strict}
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="mastra-convex-read")
@@ -61,54 +90,8 @@ class AsyncEmbeddedBackend:
         self._flushing = False
         self._closed = False
 
-    async def query(self, path: str, args: Args) -> Any:
-        """See `AsyncBackend.query`."""
-        engine = await self._ready()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, engine.query, path, args, SERVICE)
-
-    async def mutation(self, path: str, args: Args) -> Any:
-        """See `AsyncBackend.mutation`.
-
-        A call that is cancelled may still have happened: its turn can have come before.
-        """
-        engine = self._engine
-        if engine is None or self._closed:
-            engine = await self._ready()
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Any] = loop.create_future()
-        self._outbox.append(engine.prepare(path, args, SERVICE, _settle, waiter))
-        if not self._flushing:
-            self._flushing = True
-            loop.call_soon(self._flush, engine)
-        return await waiter
-
-    def _flush(self, engine: Engine) -> None:
-        self._flushing = False
-        jobs = []
-        with suppress(IndexError):
-            while True:
-                jobs.append(self._outbox.popleft())
-        engine.enqueue(jobs)
-
-    async def subscribe(self, read: Callable[[], Read], deliver: Deliver) -> Unsubscribe:
-        """See `AsyncBackend.subscribe`."""
-        engine = await self._ready()
-        return engine.subscribe(read, deliver, SERVICE)
-
-    async def close(self) -> None:
-        """See `AsyncBackend.close`."""
-        if self._closed:
-            return
-        self._closed = True
-        loop = asyncio.get_running_loop()
-        if self._opening is not None:
-            await asyncio.wait([asyncio.wrap_future(self._opening)])
-        if self._engine is not None:
-            await loop.run_in_executor(self._readers, self._engine.close)
-        self._readers.shutdown(wait=False)
-
-    async def _ready(self) -> Engine:
+    async def engine(self) -> Engine:
+        """The engine, opened if need be. Raises `StorageClosedError` after `close`."""
         if self._closed:
             raise StorageClosedError(f"{self._path} was closed; open a new storage")
         if self._engine is not None:
@@ -118,6 +101,58 @@ class AsyncEmbeddedBackend:
             opening = self._opening = self._readers.submit(self._open)
         # Shielded: a caller that gives up must not take the file away from the others.
         return await asyncio.shield(asyncio.wrap_future(opening))
+
+    async def read(self, run: Callable[..., T], *args: Any) -> T:
+        """Run something on a reader thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run, *args)
+
+    async def commit(
+        self,
+        path: str,
+        args: Args,
+        principal: Principal | None,
+        request: RequestKey | None = None,
+    ) -> Job:
+        """Run a mutation, after those that were given before; returns when it is durable.
+
+        Raises what the function raises, and what is wrong with the call.
+        """
+        if self._engine is None:
+            await self.engine()
+        return await self.submit(path, args, principal, request)
+
+    def submit(
+        self, path: str, args: Args, principal: Principal | None, request: RequestKey | None = None
+    ) -> asyncio.Future[Job]:
+        """As `commit`, when the file is open; raises at once what is wrong with the call."""
+        if self._engine is None or self._closed:
+            raise StorageClosedError(f"{self._path} is not open; open a new storage")
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Job] = loop.create_future()
+        self._outbox.append(self._engine.prepare(path, args, principal, _settle, waiter, request))
+        if not self._flushing:
+            self._flushing = True
+            loop.call_soon(self._flush, self._engine)
+        return waiter
+
+    async def close(self) -> None:
+        """Commit what was given, and close the file. Again: does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._opening is not None:
+            await asyncio.wait([asyncio.wrap_future(self._opening)])
+        if self._engine is not None:
+            await self.read(self._engine.close)
+        self._readers.shutdown(wait=False)
+
+    def _flush(self, engine: Engine) -> None:
+        self._flushing = False
+        jobs = []
+        with suppress(IndexError):
+            while True:
+                jobs.append(self._outbox.popleft())
+        engine.enqueue(jobs)
 
     def _open(self) -> Engine:
         engine = Engine(self._path, schema, registry, **self._options)
@@ -142,4 +177,4 @@ def _resolve(jobs: Sequence[Job]) -> None:
             if job.error is not None:
                 job.waiter.set_exception(job.error)
             else:
-                job.waiter.set_result(job.value)
+                job.waiter.set_result(job)

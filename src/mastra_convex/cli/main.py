@@ -18,6 +18,7 @@ COMMANDS = {
     "import": "import_",
     "tail": "tail",
     "show": "show",
+    "dev": "dev",
     "init": "init",
     "doctor": "doctor",
 }

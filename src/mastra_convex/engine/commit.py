@@ -12,12 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from mastra_convex.engine.context import MutationCtx, Principal
 from mastra_convex.engine.found import FoundDocuments
 from mastra_convex.engine.log import CommitLog, Head
 from mastra_convex.engine.registry import Function
+from mastra_convex.engine.requests import Answer, AnsweredRequests, RequestKey
 from mastra_convex.engine.schema import Schema
 from mastra_convex.engine.store import Connection, DatabaseError, Store, translate
 from mastra_convex.engine.transaction import Change, Writer, copied
@@ -38,7 +39,9 @@ class Job:
         "function",
         "path",
         "principal",
+        "request",
         "settle",
+        "ts",
         "value",
         "waiter",
     )
@@ -51,8 +54,10 @@ class Job:
         principal: Principal | None,
         settle: Callable[[Sequence[Job]], None] | None = None,
         waiter: Any = None,
+        request: RequestKey | None = None,
     ) -> None:
         self.waiter = waiter
+        self.request = request
         self.path = path
         self.function = function
         self.args = args
@@ -60,11 +65,22 @@ class Job:
         self.settle = settle
         self.done = False
         self.value: Any = None
+        # Of the commit; of the one before it if nothing was written; 0 for an error.
+        self.ts = 0
         self.error: Exception | None = None
 
     def finish(self, value: Any, error: Exception | None) -> None:
         """Set the outcome."""
         self.value, self.error, self.done = value, error, True
+
+
+class _Attempt(NamedTuple):
+    """What a group did: the commit that it saw, its own, its changes, its answers to requests."""
+
+    seen: int
+    head: Head
+    changes: list[Change]
+    requests: dict[RequestKey, Job]
 
 
 class Committer:
@@ -85,6 +101,7 @@ class Committer:
         self._committed = committed
         self._strict = strict
         self._found = FoundDocuments()
+        self._requests = AnsweredRequests()
         self._queue: deque[Job] = deque()
         self._wake = threading.Semaphore(0)
         self._thread: threading.Thread | None = None
@@ -176,9 +193,10 @@ class Committer:
             self._queue.extendleft(job for job in reversed(jobs) if job is not own)
             self._wake.release()
             raise
+        # First those who wait: a server answers a mutation before it tells what that has changed.
+        _settle(jobs)
         if wrote:
             self._committed()
-        _settle(jobs)
         if interrupt is not None:
             raise interrupt
 
@@ -195,9 +213,17 @@ class Committer:
         if attempt is None:
             attempt = self._attempt(connection, jobs, savepoints=True)
             assert attempt is not None
-        (head, changes), interrupt = attempt, None
+        seen, head, changes, requests = attempt
+        interrupt = None
         if changes:
             self._log.append(connection, head, changes)
+        ts = head.ts if changes else seen
+        for job in jobs:
+            if not job.ts and job.error is None:
+                job.ts = ts
+        if requests:
+            answers = [(key, Answer(job.value, ts)) for key, job in requests.items()]
+            self._requests.record(connection, answers, head.ts)
         try:
             connection.execute("COMMIT")
         except Exception:
@@ -214,21 +240,39 @@ class Committer:
             job.done = True
         return bool(changes), interrupt
 
+    def _is_answered(
+        self, connection: Connection, job: Job, requests: dict[RequestKey, Job]
+    ) -> bool:
+        """Whether the job is a request that was answered before; then that is its outcome."""
+        if job.request is None:
+            return False
+        twin = requests.get(job.request)
+        answer = Answer(twin.value, 0) if twin else self._requests.find(connection, job.request)
+        if answer is None:
+            return False
+        (job.value, job.ts), job.error = answer, None
+        return True
+
     def _attempt(
         self, connection: Connection, jobs: Sequence[Job], *, savepoints: bool
-    ) -> tuple[Head, list[Change]] | None:
-        """Run the jobs in a new transaction and set their outcomes; returns what they changed.
+    ) -> _Attempt | None:
+        """Run the jobs in a new transaction and set their outcomes.
 
         None, with nothing changed, if that takes savepoints.
         """
         connection.execute("BEGIN IMMEDIATE")
         head = self._log.head(connection)
-        self._found.begin(head.ts)
+        seen = head.ts
+        self._found.begin(seen)
         # Time never runs backwards in the records, whatever the machine's clock does.
-        head = Head(max(time.time_ns(), head.ts + 1), copied(head.totals))
+        head = Head(max(time.time_ns(), seen + 1), copied(head.totals))
         writer = Writer(connection, self._schema, head.totals, self._found, strict=self._strict)
         now = head.ts // 1_000_000
+        requests: dict[RequestKey, Job] = {}
         for job in jobs:
+            job.ts = 0
+            if self._is_answered(connection, job, requests):
+                continue
             writer.begin()
             totals = head.totals
             if savepoints:
@@ -241,6 +285,8 @@ class Committer:
                 if savepoints:
                     writer.flush()
                 job.value, job.error = value, None
+                if job.request is not None:
+                    requests[job.request] = job
             except Exception as error:
                 if not connection.in_transaction:
                     raise  # SQLite has given up the whole transaction: a full disk, say.
@@ -260,7 +306,7 @@ class Committer:
                 raise
             self._roll_back()
             return None  # With savepoints it will be seen whose write it was.
-        return head, writer.changes
+        return _Attempt(seen, head, writer.changes, requests)
 
     def _roll_back(self) -> None:
         self._found.forget()

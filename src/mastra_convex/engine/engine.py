@@ -11,13 +11,17 @@ from typing import Any
 
 from mastra_convex.engine.commit import Committer, Job
 from mastra_convex.engine.context import Principal, QueryCtx
+from mastra_convex.engine.feed import Feed, Report
 from mastra_convex.engine.log import CommitLog
 from mastra_convex.engine.ranges import ReadRange
 from mastra_convex.engine.registry import Function, Kind, Registry
+from mastra_convex.engine.requests import RequestKey
 from mastra_convex.engine.schema import Schema
+from mastra_convex.engine.snapshots import HeldSnapshots
 from mastra_convex.engine.store import Connection, Store
 from mastra_convex.engine.transaction import Reader
 from mastra_convex.engine.watch import Deliver, LiveQueries, ReadProgram
+from mastra_convex.values.outcome import Outcome
 
 Args = dict[str, Any]
 
@@ -46,6 +50,7 @@ class Engine:
         self._strict = strict
         self._store = Store(path, schema, durable=durable)
         self._log = CommitLog(schema)
+        self._held = HeldSnapshots(self._store, self._log)
         self._live = LiveQueries(self._store, self._log, self._run_query)
         self._committer = Committer(
             self._store, self._log, schema, self._live.committed, strict=strict
@@ -73,11 +78,15 @@ class Engine:
         principal: Principal | None,
         settle: Callable[[Sequence[Job]], None] | None = None,
         waiter: Any = None,
+        request: RequestKey | None = None,
     ) -> Job:
-        """A job for `enqueue`; `waiter` is the caller's own. Raises what is wrong with the call."""
+        """A job for `enqueue`; `waiter` is the caller's own. Raises what is wrong with the call.
+
+        A job with a `request` that succeeded before is not run: it has the outcome of that time.
+        """
         self._committer.check_open()
         function = self._find(path, "mutation", args)
-        return Job(path, function, args, principal, settle, waiter)
+        return Job(path, function, args, principal, settle, waiter, request)
 
     def enqueue(self, jobs: Sequence[Job]) -> None:
         """Queue jobs and return without waiting for a disk.
@@ -94,11 +103,27 @@ class Engine:
         self._store.check_open()
         return self._live.subscribe(program, deliver, principal)
 
+    def feed(self, render: Callable[[Outcome], Any], deliver: Callable[[Report], None]) -> Feed:
+        """Watch many single queries with one receiver; see `Feed`."""
+        self._store.check_open()
+        return self._live.feed(render, deliver)
+
+    def hold_snapshot(self) -> int:
+        """The timestamp of the newest commit, at which `query_at` will read for a while."""
+        with self._store.translated():
+            return self._held.hold()
+
+    def query_at(self, ts: int, path: str, args: Args, principal: Principal | None) -> Any:
+        """Run a query as of a commit that was held. Raises `SnapshotGoneError` if it is no more."""
+        with self._store.translated(), self._held.at(ts) as connection:
+            return self._run_query(connection, path, args, principal, None)
+
     def close(self) -> None:
         """Commit what is queued, end the subscriptions, close the file. Again: does nothing."""
         _OPEN.discard(self)
         self._live.close()
         self._committer.close()
+        self._held.close()
         self._store.close()
 
     def hold(self) -> bool:

@@ -29,11 +29,18 @@ def _create_commit_log(connection: Connection) -> None:
     connection.execute("INSERT INTO _commits VALUES (1, '[]', '{}')")
 
 
-def _add_tables(_connection: Connection) -> None:
-    """Tables and indexes of domains that came later are all that this format adds."""
+def _create_requests(connection: Connection) -> None:
+    # ts: of the commit that the request has made; answered: when, nanoseconds since the epoch.
+    # value: what it returned, as JSON.
+    connection.execute(
+        "CREATE TABLE _requests (session TEXT NOT NULL, request INTEGER NOT NULL, "
+        "ts INTEGER NOT NULL, answered INTEGER NOT NULL, value TEXT NOT NULL, "
+        "PRIMARY KEY (session, request)) WITHOUT ROWID"
+    )
+    connection.execute("CREATE INDEX _requests__by_answered ON _requests (answered)")
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_create_commit_log, _add_tables)
+STEPS: tuple[Callable[[Connection], None], ...] = (_create_commit_log, _create_requests)
 FORMAT_VERSION = len(STEPS)
 
 

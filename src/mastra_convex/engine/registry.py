@@ -55,16 +55,20 @@ class Registry:
                 if isinstance(value, Function):
                     self.functions[f"{name}:{camel_case(attribute)}"] = value
 
-    def find(self, path: str, kind: Kind) -> Function:
+    def find(self, path: str, kind: Kind, *, internal: bool = True) -> Function:
         """The function at `path`. Raises `FunctionNotFoundError` if it is not there or not `kind`.
 
-        Convex's other spelling of a module, `threads.js:get`, is understood (protocol, 2.12).
+        To those who may not call an internal one it is not there. Convex's other spelling of a
+        module, `threads.js:get`, is understood (protocol, 2.12).
         """
         function = self.functions.get(path) or self.functions.get(path.replace(".js:", ":"))
-        if function is None:
+        if function is None or not (function.public or internal):
             raise FunctionNotFoundError(f"there is no function {path!r}", path=path)
         if function.kind != kind:
             raise FunctionNotFoundError(
-                f"{path!r} is a {function.kind}; it cannot be run as a {kind}", path=path
+                f"{path!r} is a {function.kind}; it cannot be run as a {kind}",
+                path=path,
+                kind=function.kind,
+                wanted=kind,
             )
         return function

@@ -103,6 +103,13 @@ class Store:
             else:
                 self._idle.append(connection)
 
+    def reader(self) -> Connection:
+        """A read connection of the caller's own, inside a read transaction; to be closed by it."""
+        self.check_open()
+        connection = self._connect(readonly=True)
+        connection.execute("BEGIN")
+        return connection
+
     def poller(self) -> Poller:
         """A way to ask cheaply whether anybody has committed."""
         return Poller(None if self.in_memory else self._connect(readonly=True))

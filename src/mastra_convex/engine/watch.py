@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mastra_convex.engine.context import Principal
+from mastra_convex.engine.feed import Feed, Report
 from mastra_convex.engine.log import CommitLog, Entry
 from mastra_convex.engine.ranges import Key, ReadRange
 from mastra_convex.engine.store import Connection, DatabaseError, Poller, Store, translate
@@ -127,6 +128,11 @@ class RangeMap:
         }
 
 
+def _tagged(value: Any) -> Any:
+    """A value that JSON has not, as one that no other is written as."""
+    return {"$": repr(value)}
+
+
 class LiveQueries:
     """All subscriptions of one engine, and the thread that serves them."""
 
@@ -141,7 +147,11 @@ class LiveQueries:
         self._arrived: list[Subscription] = []
         self._departed: list[Subscription] = []
         self._subscriptions: dict[Subscription, None] = {}
+        self._feeds: list[Feed] = []
+        # Subscriptions and feeds: while there are none, nobody looks at the file.
         self._count = 0
+        # The newest question whether everything is up to date.
+        self._turn = 0
         self._woken = False
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -159,14 +169,7 @@ class LiveQueries:
             if self._closing:
                 raise StorageClosedError(f"{self._store.path} was closed; open a new storage")
             self._arrived.append(subscription)
-            self._count += 1
-            if self._thread is None:
-                thread = threading.Thread(
-                    target=self._serve, name="mastra-convex-live", daemon=True
-                )
-                thread.start()
-                self._thread = thread
-            self._wake()
+            self._begin()
 
         def unsubscribe() -> None:
             with self._condition:
@@ -177,6 +180,28 @@ class LiveQueries:
                     self._wake()
 
         return unsubscribe
+
+    def feed(self, render: Callable[[Outcome], Any], deliver: Callable[[Report], None]) -> Feed:
+        """A feed, which reports every commit from now on, until it is closed."""
+        feed = Feed(self, render, deliver)
+        with self._condition:
+            self._feeds = [*self._feeds, feed]
+            self._begin()
+        return feed
+
+    def detach(self, feed: Feed) -> None:
+        """Report nothing more to a feed."""
+        with self._condition:
+            if feed in self._feeds:
+                self._feeds = [other for other in self._feeds if other is not feed]
+                self._count -= 1
+
+    def ask(self) -> int:
+        """Look at the log soon; the returned turn is reported when that has been done."""
+        with self._condition:
+            self._turn += 1
+            self._wake()
+            return self._turn
 
     def committed(self) -> None:
         """Look at the log soon: this process has committed."""
@@ -192,6 +217,15 @@ class LiveQueries:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(5.0)
+
+    def _begin(self) -> None:
+        """Somebody more watches. The caller holds the condition, and has checked `_closing`."""
+        self._count += 1
+        if self._thread is None:
+            thread = threading.Thread(target=self._serve, name="mastra-convex-live", daemon=True)
+            thread.start()
+            self._thread = thread
+        self._wake()
 
     def _wake(self) -> None:
         self._woken = True
@@ -211,6 +245,7 @@ class LiveQueries:
                         break
                     arrived, self._arrived = self._arrived, []
                     departed, self._departed = self._departed, []
+                    turn = self._turn
                 self._subscriptions.update(dict.fromkeys(arrived))
                 for subscription in departed:
                     self._subscriptions.pop(subscription, None)
@@ -220,7 +255,7 @@ class LiveQueries:
                     before, version = version, poller.version()
                     if woken or version != before:
                         pause = _POLL_SECONDS
-                        self._follow(arrived)
+                        self._follow(arrived, turn)
                     else:
                         pause = min(pause * _POLL_GROWTH, _QUIET_POLL_SECONDS)
                 except (DatabaseError, StorageClosedError) as error:
@@ -236,7 +271,7 @@ class LiveQueries:
             self._subscriptions.update(dict.fromkeys(self._arrived))
             self._fail(StorageClosedError(f"{self._store.path} was closed; open a new storage"))
 
-    def _follow(self, arrived: list[Subscription]) -> None:
+    def _follow(self, arrived: list[Subscription], turn: int) -> None:
         """Bring everything to the newest commit, and deliver."""
         deliveries: list[tuple[Subscription, Outcome]] = []
         with self._store.snapshot() as connection:
@@ -252,6 +287,8 @@ class LiveQueries:
         # Outside the snapshot: a slow receiver must not keep it from ending.
         for subscription, outcome in deliveries:
             subscription.tell(outcome)
+        for feed in self._feeds:
+            feed.followed(ts, turn)
 
     def _fail(self, error: Exception) -> None:
         """Tell every subscription of a failure, and forget what is known."""
@@ -316,7 +353,7 @@ class LiveQueries:
     ) -> LiveQuery:
         principal = subscription.principal
         owner = None if principal is None else [principal.resource_id]
-        key = json.dumps([call, owner], sort_keys=True)
+        key = json.dumps([call, owner], sort_keys=True, default=_tagged)
         query = self._queries.get(key)
         if query is None:
             query = LiveQuery(key, call, principal)

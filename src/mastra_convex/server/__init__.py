@@ -1,0 +1,1 @@
+"""Convex's HTTP API and sync WebSocket in front of a backend."""
