@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from mastra_convex.engine import snapshots
 from mastra_convex.engine.context import SERVICE
 from mastra_convex.engine.engine import Engine
 from mastra_convex.engine.snapshots import SnapshotGoneError
-from tests.engine.support import add, book, opened, titles
+from tests.engine.support import PATIENCE, add, book, opened, titles
 
 ALL: dict[str, Any] = {"spec": {"table": "books", "index": "by_title"}}
 
@@ -62,6 +63,27 @@ def test_a_moment_is_held_for_a_while(tmp_path: Path, monkeypatch: pytest.Monkey
         now += 0.1
         with pytest.raises(SnapshotGoneError):
             at(engine, ts)
+
+
+def test_a_moment_is_let_go_though_nobody_asks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "HOLD_SECONDS", 0.2)
+    with opened(tmp_path / "a.db") as engine:
+        for title in "ab":
+            add(engine, book(title))
+            engine.hold_snapshot()
+            time.sleep(0.1)
+        assert engine._held._held
+        deadline = time.monotonic() + PATIENCE
+        while engine._held._held:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        # With nobody in its way, the write-ahead log can be folded into the file.
+        add(engine, book("c"))
+        with engine._store.lock:
+            busy, _, _ = engine._store.writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert busy == 0
 
 
 def test_the_oldest_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,8 @@ class AsyncEngine:
     ) -> asyncio.Future[Job]:
         """As `commit`, when the file is open; raises at once what is wrong with the call."""
         if self._engine is None or self._closed:
-            raise StorageClosedError(f"{self._path} is not open; open a new storage")
+            was = "was closed" if self._closed else "is not open yet"
+            raise StorageClosedError(f"{self._path} {was}; open a new storage")
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Job] = loop.create_future()
         self._outbox.append(self._engine.prepare(path, args, principal, _settle, waiter, request))

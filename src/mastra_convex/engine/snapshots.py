@@ -34,7 +34,7 @@ class _Held:
 class HeldSnapshots:
     """Held snapshots by the timestamp of their commit; methods may be called from any thread.
 
-    Those that are over are let go when the next one is asked for, or by `expire`.
+    What was held for long enough is let go, whether or not anybody asks again.
     """
 
     def __init__(self, store: Store, log: CommitLog) -> None:
@@ -42,6 +42,7 @@ class HeldSnapshots:
         self._log = log
         self._lock = threading.Lock()
         self._held: dict[int, _Held] = {}
+        self._timer: threading.Timer | None = None
 
     def hold(self) -> int:
         """Hold the newest commit; returns its timestamp. The oldest makes room for it."""
@@ -61,6 +62,7 @@ class HeldSnapshots:
             self._held[ts] = _Held(connection, until)
             if len(self._held) > _AT_MOST:
                 self._let_go(min(self._held))
+            self._wind()
             return ts
 
     @contextmanager
@@ -89,8 +91,25 @@ class HeldSnapshots:
     def close(self) -> None:
         """Let go of everything."""
         with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
             for ts in list(self._held):
                 self._let_go(ts)
+
+    def _wind(self) -> None:
+        """See to it that somebody looks when the first is over."""
+        if self._timer is None and self._held:
+            left = min(held.until for held in self._held.values()) - time.monotonic()
+            self._timer = threading.Timer(max(left, 0) + 0.1, self._ring)
+            self._timer.name = "mastra-convex-snapshots"
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _ring(self) -> None:
+        self.expire()
+        with self._lock:
+            self._timer = None
+            self._wind()
 
     def _let_go(self, ts: int) -> None:
         held = self._held.pop(ts)
