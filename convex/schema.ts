@@ -70,17 +70,6 @@ export const tables = {
     .index("by_agent_type", ["agentName", "type", "createdAt"])
     .index("by_type", ["type", "createdAt"])
     .index("by_thread", ["threadId", "createdAt"]),
-  scores: defineTable({ ...scoreFields, chunked })
-    // get, save
-    .index("by_key", ["id"])
-    // lists by one criterion, in time
-    .index("by_scorer", ["scorerId", "createdAt"])
-    .index("by_scorer_source", ["scorerId", "source", "createdAt"])
-    .index("by_run", ["runId", "createdAt"])
-    .index("by_entity", ["entityId", "entityType", "createdAt"])
-    .index("by_span", ["traceId", "spanId", "createdAt"])
-    // lists of one resource's own
-    .index("by_resource", ["resourceId", "createdAt"]),
   workflowRuns: defineTable({ ...workflowRunFields, chunked })
     // get, save: the workflow's name and the run's id together
     .index("by_key", ["workflowName", "id"])
@@ -92,6 +81,17 @@ export const tables = {
     .index("by_workflow_status", ["workflowName", "stateType", "createdAt"])
     .index("by_resource", ["resourceId", "createdAt"])
     .index("by_status", ["stateType", "createdAt"]),
+  scores: defineTable({ ...scoreFields, chunked })
+    // get, save
+    .index("by_key", ["id"])
+    // lists by one criterion, in time
+    .index("by_scorer", ["scorerId", "createdAt"])
+    .index("by_scorer_source", ["scorerId", "source", "createdAt"])
+    .index("by_run", ["runId", "createdAt"])
+    .index("by_entity", ["entityId", "entityType", "createdAt"])
+    .index("by_span", ["traceId", "spanId", "createdAt"])
+    // lists of one resource's own
+    .index("by_resource", ["resourceId", "createdAt"]),
   schedules: defineTable({ ...scheduleFields, chunked })
     // get, create, update
     .index("by_key", ["id"])

@@ -6,9 +6,15 @@ from mastra_convex.engine.schema import Table
 from mastra_convex.functions.schema import schema
 from mastra_convex.functions.system import TABLES
 from mastra_convex.functions.validators import (
+    background_task_fields,
+    channel_config_fields,
+    channel_installation_fields,
     eval_fields,
     message_fields,
     resource_fields,
+    schedule_fields,
+    schedule_trigger_fields,
+    score_fields,
     thread_fields,
     trace_fields,
     workflow_run_fields,
@@ -21,6 +27,12 @@ RECORDS = {
     "traces": trace_fields,
     "evals": eval_fields,
     "workflowRuns": workflow_run_fields,
+    "scores": score_fields,
+    "schedules": schedule_fields,
+    "scheduleTriggers": schedule_trigger_fields,
+    "backgroundTasks": background_task_fields,
+    "channelInstallations": channel_installation_fields,
+    "channelConfigs": channel_config_fields,
 }
 each_table = pytest.mark.parametrize("table", schema.tables.values(), ids=lambda t: t.name)
 

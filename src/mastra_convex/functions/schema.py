@@ -68,17 +68,6 @@ schema = define_schema(
         .index("by_agent_type", ["agentName", "type", "createdAt"])
         .index("by_type", ["type", "createdAt"])
         .index("by_thread", ["threadId", "createdAt"]),
-        "scores": define_table(score_fields)
-        # get, save
-        .index("by_key", ["id"])
-        # lists by one criterion, in time
-        .index("by_scorer", ["scorerId", "createdAt"])
-        .index("by_scorer_source", ["scorerId", "source", "createdAt"])
-        .index("by_run", ["runId", "createdAt"])
-        .index("by_entity", ["entityId", "entityType", "createdAt"])
-        .index("by_span", ["traceId", "spanId", "createdAt"])
-        # lists of one resource's own
-        .index("by_resource", ["resourceId", "createdAt"]),
         "workflowRuns": define_table(workflow_run_fields)
         # get, save: the workflow's name and the run's id together
         .index("by_key", ["workflowName", "id"])
@@ -90,6 +79,17 @@ schema = define_schema(
         .index("by_workflow_status", ["workflowName", "stateType", "createdAt"])
         .index("by_resource", ["resourceId", "createdAt"])
         .index("by_status", ["stateType", "createdAt"]),
+        "scores": define_table(score_fields)
+        # get, save
+        .index("by_key", ["id"])
+        # lists by one criterion, in time
+        .index("by_scorer", ["scorerId", "createdAt"])
+        .index("by_scorer_source", ["scorerId", "source", "createdAt"])
+        .index("by_run", ["runId", "createdAt"])
+        .index("by_entity", ["entityId", "entityType", "createdAt"])
+        .index("by_span", ["traceId", "spanId", "createdAt"])
+        # lists of one resource's own
+        .index("by_resource", ["resourceId", "createdAt"]),
         "schedules": define_table(schedule_fields)
         # get, create, update
         .index("by_key", ["id"])
