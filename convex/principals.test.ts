@@ -48,6 +48,21 @@ const chunk = {
   messageTokens: 1,
   lastObservedAt: 1,
 };
+// Records of alice's, where they can be somebody's.
+const RUN = { id: "w", workflowName: "f" };
+const SCORE = {
+  ...{ id: "s", scorerId: "tone", entityId: "a", runId: "w", source: "LIVE", score: 1 },
+  ...{ scorer: "{}", entity: "{}", output: "null", resourceId: "alice" },
+};
+const SCHEDULE = { id: "d", target: '{"type":"x"}', cron: "*", status: "active", nextFireAt: 1 };
+const TASK = {
+  ...{ id: "k", status: "pending", toolName: "t", toolCallId: "c", args: "{}", agentId: "a" },
+  ...{ runId: "w", resourceId: "alice", retryCount: 0, maxRetries: 0, timeoutMs: 1 },
+};
+const INSTALLATION = {
+  ...{ id: "i", platform: "slack", agentId: "a", status: "active" },
+  ...{ webhookId: "h", data: "{}" },
+};
 
 // Arguments for alice's records; what alice and bob get. The service is never refused, and nobody
 // gets anything. Where bob is not refused, what he asks for is as absent as if it did not exist.
@@ -133,6 +148,54 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
     "NOT_FOUND",
   ],
   "observationalMemory:clear": [{ threadId: "t", resourceId: "alice" }, FINE, FINE],
+  "workflowRuns:persist": [{ run: { ...RUN, state: "{}" } }, DENIED, DENIED],
+  "workflowRuns:updateResults": [
+    { ...RUN, stepId: "s", result: "1", requestContext: "{}" },
+    DENIED,
+    DENIED,
+  ],
+  "workflowRuns:updateState": [{ ...RUN, state: '{"status":"x"}' }, DENIED, DENIED],
+  "workflowRuns:remove": [RUN, DENIED, DENIED],
+  "scores:get": [{ id: "s" }, FINE, FINE],
+  "scores:list": [{ ...page, scorerId: "tone" }, FINE, FINE],
+  "scores:save": [{ score: SCORE }, DENIED, DENIED],
+  "schedules:get": [{ id: "d" }, DENIED, DENIED],
+  "schedules:list": [page, DENIED, DENIED],
+  "schedules:listDue": [{ ...page, now: 1 }, DENIED, DENIED],
+  "schedules:create": [{ schedule: SCHEDULE }, DENIED, DENIED],
+  "schedules:update": [{ id: "d", cron: "x" }, DENIED, DENIED],
+  "schedules:advance": [
+    { id: "d", expectedNextFireAt: 1, newNextFireAt: 2, lastFireAt: 1, lastRunId: "r" },
+    DENIED,
+    DENIED,
+  ],
+  "schedules:remove": [{ id: "d" }, DENIED, DENIED],
+  "schedules:recordTrigger": [
+    {
+      trigger: {
+        ...{ id: "f", scheduleId: "d", scheduledFireAt: 1, actualFireAt: 1 },
+        ...{ outcome: "published", triggerKind: "schedule-fire" },
+      },
+    },
+    DENIED,
+    DENIED,
+  ],
+  "schedules:listTriggers": [{ ...page, scheduleId: "d" }, DENIED, DENIED],
+  "backgroundTasks:get": [{ id: "k" }, FINE, FINE],
+  "backgroundTasks:list": [{ ...page, status: "pending" }, FINE, FINE],
+  "backgroundTasks:count": [{ status: "pending" }, DENIED, DENIED],
+  "backgroundTasks:create": [{ task: TASK }, DENIED, DENIED],
+  "backgroundTasks:update": [{ id: "k", update: {} }, DENIED, DENIED],
+  "backgroundTasks:remove": [{ tasks: [{ id: "k" }] }, DENIED, DENIED],
+  "channels:saveInstallation": [{ installation: INSTALLATION }, DENIED, DENIED],
+  "channels:getInstallation": [{ id: "i" }, DENIED, DENIED],
+  "channels:getInstallationByAgent": [{ platform: "slack", agentId: "a" }, DENIED, DENIED],
+  "channels:getInstallationByWebhookId": [{ webhookId: "h" }, DENIED, DENIED],
+  "channels:listInstallations": [{ ...page, platform: "slack" }, DENIED, DENIED],
+  "channels:removeInstallation": [{ id: "i" }, DENIED, DENIED],
+  "channels:saveConfig": [{ config: { id: "slack", data: "{}" } }, DENIED, DENIED],
+  "channels:getConfig": [{ id: "slack" }, DENIED, DENIED],
+  "channels:removeConfig": [{ id: "slack" }, DENIED, DENIED],
   "system:version": [{}, FINE, FINE],
   "system:statistics": [{}, DENIED, DENIED],
   "system:clear": [{ table: "threads" }, DENIED, DENIED],
@@ -152,9 +215,13 @@ beforeEach(async () => {
   await mutation(deployment, "traces:save", { trace: { id: "x", threadId: "t", name: "n" } });
   const score = { id: "e", threadId: "t", agentName: "a", type: "live" };
   await mutation(deployment, "evals:save", { eval: score });
-  const run = { id: "w", workflowName: "f", resourceId: "alice" };
+  const run = { ...RUN, resourceId: "alice", state: '{"context":{}}' };
   await mutation(deployment, "workflowRuns:save", { run });
   await mutation(deployment, "observationalMemory:save", { record: memory });
+  await mutation(deployment, "scores:save", { score: SCORE });
+  await mutation(deployment, "schedules:create", { schedule: SCHEDULE });
+  await mutation(deployment, "backgroundTasks:create", { task: TASK });
+  await mutation(deployment, "channels:saveInstallation", { installation: INSTALLATION });
 });
 
 test("no public function is left out", () => {
@@ -201,7 +268,8 @@ test.each([[{ subject: "alice" }], [{ subject: "alice", role: "admin" }]])(
 );
 
 test("an owner reads what a resource may not write", async () => {
-  for (const path of ["threads:get", "traces:get", "evals:get", "workflowRuns:get"]) {
-    expect(await ask(path, alice)).not.toBeNull();
-  }
+  const entities = ["threads", "traces", "evals", "workflowRuns", "scores", "backgroundTasks"];
+  for (const entity of entities) expect(await ask(`${entity}:get`, alice)).not.toBeNull();
+  expect((await ask("scores:list", alice)).page).toHaveLength(1);
+  expect((await ask("backgroundTasks:list", alice)).page).toHaveLength(1);
 });

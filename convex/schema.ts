@@ -10,10 +10,16 @@ import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 import {
   chunkFields,
+  backgroundTaskFields,
+  channelConfigFields,
+  channelInstallationFields,
   evalFields,
   messageFields,
   observationalMemoryFields,
   resourceFields,
+  scheduleFields,
+  scheduleTriggerFields,
+  scoreFields,
   threadFields,
   time,
   traceFields,
@@ -93,6 +99,56 @@ export const tables = {
     .index("by_key", ["recordId", "cycleId"])
     // a record's, oldest first
     .index("by_record", ["recordId", "createdAt"]),
+  scores: defineTable({ ...scoreFields, chunked })
+    // get, save
+    .index("by_key", ["id"])
+    // lists by one criterion, in time
+    .index("by_scorer", ["scorerId", "createdAt"])
+    .index("by_scorer_source", ["scorerId", "source", "createdAt"])
+    .index("by_run", ["runId", "createdAt"])
+    .index("by_entity", ["entityId", "entityType", "createdAt"])
+    .index("by_span", ["traceId", "spanId", "createdAt"])
+    // lists of one resource's own
+    .index("by_resource", ["resourceId", "createdAt"]),
+  schedules: defineTable({ ...scheduleFields, chunked })
+    // get, create, update
+    .index("by_key", ["id"])
+    // what is to be fired, in time
+    .index("by_due", ["status", "nextFireAt"])
+    // lists by one criterion, in time
+    .index("by_created", ["createdAt"])
+    .index("by_workflow", ["workflowId", "createdAt"])
+    .index("by_owner", ["ownerType", "ownerId", "createdAt"]),
+  scheduleTriggers: defineTable({ ...scheduleTriggerFields, chunked })
+    // record
+    .index("by_key", ["id"])
+    // a schedule's history, in time
+    .index("by_schedule", ["scheduleId", "actualFireAt"]),
+  backgroundTasks: defineTable({ ...backgroundTaskFields, chunked })
+    // get, create, update
+    .index("by_key", ["id"])
+    // lists by one criterion, in time
+    .index("by_created", ["createdAt"])
+    .index("by_tool_call", ["toolCallId", "createdAt"])
+    .index("by_run", ["runId", "createdAt"])
+    .index("by_thread", ["threadId", "createdAt"])
+    .index("by_resource", ["resourceId", "createdAt"])
+    .index("by_agent", ["agentId", "createdAt"])
+    .index("by_agent_status", ["agentId", "status", "createdAt"])
+    .index("by_status", ["status", "createdAt"])
+    .index("by_tool", ["toolName", "createdAt"]),
+  channelInstallations: defineTable({ ...channelInstallationFields, chunked })
+    // get, save
+    .index("by_key", ["id"])
+    // that of an agent, the best status first
+    .index("by_agent", ["platform", "agentId", "status"])
+    // that of a webhook
+    .index("by_webhook", ["webhookId"])
+    // lists, in time
+    .index("by_platform", ["platform", "createdAt"]),
+  channelConfigs: defineTable({ ...channelConfigFields, chunked })
+    // get, save; the id is the platform
+    .index("by_key", ["id"]),
   // How many documents an index has under its leading values: totals of lists are read, not
   // counted (lib/counters.ts).
   counters: defineTable({

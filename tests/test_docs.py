@@ -29,7 +29,7 @@ DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 # Pages of the reference that are not about methods.
-NOT_METHODS = {"cli.md", "conventions.md", "errors.md"}
+NOT_METHODS = {"cli.md", "conventions.md", "domains.md", "errors.md"}
 WIDTH = 120
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -168,6 +168,10 @@ RECORDS = {
     "evals": mastra_convex.Eval,
     "workflow_runs": mastra_convex.WorkflowRun,
     "observational_memory": mastra_convex.ObservationalMemory,
+    "scores": mastra_convex.Score,
+    "schedules": mastra_convex.Schedule,
+    "background_tasks": mastra_convex.BackgroundTask,
+    "channels": mastra_convex.ChannelInstallation,
 }
 
 

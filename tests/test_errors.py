@@ -21,6 +21,7 @@ CODES = {
     "LimitExceededError": "LIMIT_EXCEEDED",
     "UnauthenticatedError": "UNAUTHENTICATED",
     "FunctionNotFoundError": "FUNCTION_NOT_FOUND",
+    "UnsupportedDomainError": "UNSUPPORTED_DOMAIN",
     "StorageClosedError": "STORAGE_CLOSED",
     "StorageFileError": "STORAGE_FILE",
     "FileUnavailableError": "FILE_UNAVAILABLE",

@@ -20,7 +20,8 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 FLOOR = ("errors", "values")
 # What both faces of the client may import.
 CLIENT = (
-    *(*FLOOR, "models", "reads", "updates", "memory_updates", "_mailbox", "_pauses"),
+    *(*FLOOR, "models", "models_jobs", "domains", "reads", "_mailbox", "_pauses"),
+    *("updates", "updates_jobs", "memory_updates"),
     *("backends.base", "backends.credentials"),
     *("backends.Options", "backends.open_backend", "backends.open_async_backend"),
 )
@@ -47,7 +48,10 @@ REMOTE = (
 
 TYPE_STUBS = "typing_extensions"  # type checkers bring it along
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-ENTITIES = ("threads", "messages", "resources", "traces", "evals", "workflowRuns", "system")
+ENTITIES = (
+    *("threads", "messages", "resources", "traces", "evals", "workflowRuns", "system"),
+    *("scores", "schedules", "backgroundTasks", "channels"),
+)
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,13 @@ LAYERS = {
     "values": Layer(("errors", "values"), not_stdlib=WORK),
     "record": Layer(FLOOR, not_stdlib=WORK),
     "models": Layer((*FLOOR, "record"), not_stdlib=WORK),
-    "reads": Layer((*FLOOR, "record", "models", "reads"), not_stdlib=WORK),
+    "models_jobs": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
+    "domains": Layer(("errors",), not_stdlib=WORK),
+    "reads": Layer((*FLOOR, "record", "models", "models_jobs", "reads"), not_stdlib=WORK),
     "updates": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
     "memory_updates": Layer((*FLOOR, "record", "models"), not_stdlib=frozenset({"sqlite3"})),
+    # A record that has no id gets one.
+    "updates_jobs": Layer((*FLOOR, "record", "models_jobs"), not_stdlib=WORK - {"uuid"}),
     "importers": Layer((*FLOOR, "importers"), not_stdlib=WORK),
     "engine": Layer((*FLOOR, "engine"), not_named=ENTITIES),
     "engine.store": Layer((*FLOOR, "engine"), not_stdlib=frozenset(), not_named=ENTITIES),
@@ -118,7 +126,7 @@ LAYERS = {
     "_pauses": Layer(),
     "_async": Layer((*CLIENT, "_async"), on_use=("backends",)),
     "_sync": Layer((*CLIENT, "_sync"), on_use=("backends",)),
-    "": Layer((*FLOOR, "models", "_version", "_async", "_sync")),
+    "": Layer((*FLOOR, "models", "models_jobs", "_version", "_async", "_sync")),
     "testing": Layer(("", "backends.recording")),
     "cli": Layer(
         ("", "errors", "models", "importers", "cli"),

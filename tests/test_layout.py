@@ -9,7 +9,8 @@ PACKAGE = "src/mastra_convex"
 
 ENTITIES = (
     *("threads", "messages", "resources", "traces", "evals", "workflow_runs"),
-    *("observational_memory", "system"),
+    *("observational_memory", "scores", "schedules", "background_tasks", "channels"),
+    "system",
 )
 ENTITY_FILES = (
     f"{PACKAGE}/functions/{{entity}}.py",

@@ -13,6 +13,8 @@ import type {
   FilterApi,
   FunctionReference,
 } from "convex/server";
+import type * as backgroundTasks from "../backgroundTasks.js";
+import type * as channels from "../channels.js";
 import type * as evals from "../evals.js";
 import type * as lib_access from "../lib/access.js";
 import type * as lib_batches from "../lib/batches.js";
@@ -24,6 +26,7 @@ import type * as lib_copying from "../lib/copying.js";
 import type * as lib_counters from "../lib/counters.js";
 import type * as lib_cursor from "../lib/cursor.js";
 import type * as lib_errors from "../lib/errors.js";
+import type * as lib_history from "../lib/history.js";
 import type * as lib_load from "../lib/load.js";
 import type * as lib_observations from "../lib/observations.js";
 import type * as lib_ownership from "../lib/ownership.js";
@@ -32,6 +35,7 @@ import type * as lib_paging from "../lib/paging.js";
 import type * as lib_payloads from "../lib/payloads.js";
 import type * as lib_ranges from "../lib/ranges.js";
 import type * as lib_records from "../lib/records.js";
+import type * as lib_snapshots from "../lib/snapshots.js";
 import type * as lib_steps from "../lib/steps.js";
 import type * as lib_tables from "../lib/tables.js";
 import type * as lib_tally from "../lib/tally.js";
@@ -42,6 +46,8 @@ import type * as lib_version from "../lib/version.js";
 import type * as messages from "../messages.js";
 import type * as observationalMemory from "../observationalMemory.js";
 import type * as resources from "../resources.js";
+import type * as schedules from "../schedules.js";
+import type * as scores from "../scores.js";
 import type * as system from "../system.js";
 import type * as threads from "../threads.js";
 import type * as traces from "../traces.js";
@@ -57,6 +63,8 @@ import type * as workflowRuns from "../workflowRuns.js";
  * ```
  */
 declare const fullApi: ApiFromModules<{
+  backgroundTasks: typeof backgroundTasks;
+  channels: typeof channels;
   evals: typeof evals;
   "lib/access": typeof lib_access;
   "lib/batches": typeof lib_batches;
@@ -68,6 +76,7 @@ declare const fullApi: ApiFromModules<{
   "lib/counters": typeof lib_counters;
   "lib/cursor": typeof lib_cursor;
   "lib/errors": typeof lib_errors;
+  "lib/history": typeof lib_history;
   "lib/load": typeof lib_load;
   "lib/observations": typeof lib_observations;
   "lib/ownership": typeof lib_ownership;
@@ -76,6 +85,7 @@ declare const fullApi: ApiFromModules<{
   "lib/payloads": typeof lib_payloads;
   "lib/ranges": typeof lib_ranges;
   "lib/records": typeof lib_records;
+  "lib/snapshots": typeof lib_snapshots;
   "lib/steps": typeof lib_steps;
   "lib/tables": typeof lib_tables;
   "lib/tally": typeof lib_tally;
@@ -86,6 +96,8 @@ declare const fullApi: ApiFromModules<{
   messages: typeof messages;
   observationalMemory: typeof observationalMemory;
   resources: typeof resources;
+  schedules: typeof schedules;
+  scores: typeof scores;
   system: typeof system;
   threads: typeof threads;
   traces: typeof traces;

@@ -4,6 +4,7 @@ import { internal } from "../_generated/api.js";
 import type { Id } from "../_generated/dataModel.js";
 import type { Writer } from "./access.js";
 import { removeThread } from "./cascade.js";
+import { removeSchedule } from "./history.js";
 import { removeMemory } from "./observations.js";
 import * as records from "./records.js";
 import { drain } from "./steps.js";
@@ -29,6 +30,7 @@ export async function clearSome(ctx: Writer, table: Table, until: number): Promi
       await removeMemory(ctx, row as Row<"observationalMemory">);
       return true;
     }
+    if (table === "schedules") return removeSchedule(ctx, row as Row<"schedules">);
     await records.remove(ctx, table, row);
     if (table === "messages") {
       const { threadId } = row as Row<"messages">;

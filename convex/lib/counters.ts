@@ -16,6 +16,16 @@ const COUNTED: Partial<Record<Table, readonly string[]>> = {
   threads: ["by_resource_created"],
   traces: ["by_thread", "by_run", "by_scope", "by_name"],
   evals: ["by_agent", "by_agent_type", "by_type", "by_thread"],
+  scores: ["by_scorer", "by_scorer_source", "by_run", "by_entity", "by_span"],
+  backgroundTasks: [
+    "by_status",
+    "by_agent",
+    "by_agent_status",
+    "by_run",
+    "by_thread",
+    "by_resource",
+    "by_tool",
+  ],
   workflowRuns: ["by_workflow", "by_workflow_status", "by_resource", "by_status"],
 };
 const OWNED = { table: "messages", index: "owned" };

@@ -7,7 +7,7 @@ import { decodeCursor, encodeCursor } from "./cursor.js";
 import { invalidArgument } from "./errors.js";
 import { type Key, keyOf, type Order, type Range, walk } from "./ranges.js";
 import { read } from "./records.js";
-import { indexFields, type Public, type Row, type Table } from "./tables.js";
+import { type Fields, indexFields, type Public, type Row, type Table } from "./tables.js";
 
 export const MAX_PAGE = 500;
 // The most rows that are read at a time; each is small (lib/chunks.ts).
@@ -75,6 +75,40 @@ export async function pageOf<T extends Table>(
     if (total !== undefined) found.total = total;
   }
   return found;
+}
+
+/** Indexes of a table with the arguments that they serve, in order, the narrowest first. */
+export type Indexes = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * One page of `table`, by the first index whose arguments are all given.
+ *
+ * Records that differ from another argument of `indexes` or `also` are left out: then the page may
+ * be shorter than asked for, and has no total. Throws INVALID_ARGUMENT if no index serves.
+ */
+export async function listBy<T extends Table>(
+  ctx: Reader,
+  table: T,
+  indexes: Indexes,
+  args: ListArgs & Fields,
+  also: readonly string[] = [],
+): Promise<Page<T>> {
+  const names = new Set([...Object.values(indexes).flat(), ...also]);
+  const given = [...names].filter((name) => args[name] !== undefined);
+  const entry = Object.entries(indexes).find(([, fields]) =>
+    fields.every((field) => given.includes(field)),
+  );
+  if (!entry) {
+    const wanted = Object.values(indexes).map((fields) => fields.join(" and "));
+    throw invalidArgument(`a list of ${table} needs ${wanted.join("; or ")}`);
+  }
+  const [index, fields] = entry;
+  const values = fields.map((field) => args[field] as string);
+  const found = await pageOf(ctx, table, index, values, args);
+  const left = given.filter((name) => !fields.includes(name));
+  if (left.length === 0) return found;
+  const fits = (each: Fields) => left.every((name) => each[name] === args[name]);
+  return { page: found.page.filter((each) => fits(each as Fields)), cursor: found.cursor };
 }
 
 /** The messages of a thread, in their order. */

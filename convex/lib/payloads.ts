@@ -8,7 +8,7 @@
 import { invalidArgument } from "./errors.js";
 
 // The members of an object by their decoded names: name and value as they stand in the text.
-type Members = Map<string, { name: string; value: string }>;
+export type Members = Map<string, { name: string; value: string }>;
 
 /** `update` laid over `before`, member by member; anything but two objects is replaced. */
 export function merge(before: string | undefined, update: string): string {
@@ -44,7 +44,8 @@ export function mergeContent(before: string, update: string): string {
   return joined(merged);
 }
 
-function laidOver(old: Members, fresh: Members): Members {
+/** The members of both, each with its newer value. */
+export function laidOver(old: Members, fresh: Members): Members {
   const merged: Members = new Map();
   for (const [key, member] of [...old, ...fresh]) {
     // The first name stays: a key keeps its place, and so its spelling.
@@ -53,12 +54,13 @@ function laidOver(old: Members, fresh: Members): Members {
   return merged;
 }
 
-function joined(all: Members): string {
+/** The text of an object with these members. */
+export function joined(all: Members): string {
   return `{${[...all.values()].map(({ name, value }) => `${name}:${value}`).join(",")}}`;
 }
 
 /** The members of the object that a JSON text is; null if it is something else. */
-function members(text: string): Members | null {
+export function members(text: string): Members | null {
   let at = skipSpace(text, 0);
   if (text[at] !== "{") return null;
   const found: Members = new Map();
@@ -79,6 +81,26 @@ function members(text: string): Members | null {
     if (text[at] === "}") return found;
     at = skipSpace(text, at + 1);
   }
+}
+
+/** The elements of the array that a JSON text is, each as it stands there; null if it is none. */
+export function elements(text: string): string[] | null {
+  let at = skipSpace(text, 0);
+  if (text[at] !== "[") return null;
+  const found: string[] = [];
+  at = skipSpace(text, at + 1);
+  if (text[at] === "]") return found;
+  for (;;) {
+    const end = endOfValue(text, at);
+    found.push(text.slice(at, end).trimEnd());
+    if (text[end] === "]") return found;
+    at = skipSpace(text, end + 1);
+  }
+}
+
+/** The text that a JSON text is; null if it is something else. */
+export function textOf(value: string | undefined): string | null {
+  return value?.startsWith('"') ? (JSON.parse(value) as string) : null;
 }
 
 function skipSpace(text: string, start: number): number {

@@ -58,7 +58,17 @@ export async function save<T extends Table>(
   if (before === null) {
     return insert(ctx, table, { createdAt: ctx.now, ...given } as unknown as Stored<T>);
   }
-  const loaded = await chunks.load(ctx, before);
+  return saveOver(ctx, table, await chunks.load(ctx, before), given);
+}
+
+/** As `save`, over a record that is there and was loaded. */
+export function saveOver<T extends Table>(
+  ctx: Writer,
+  table: T,
+  loaded: Loaded<Row<T>>,
+  given: Fields,
+): Promise<Public<T>> {
+  const before = loaded.row as Fields;
   const old = publicRecord<Row<T>>(loaded.record) as Fields;
   const record = { ...given, createdAt: old.createdAt } as Fields;
   if ("updatedAt" in old && !("updatedAt" in record)) {
@@ -66,9 +76,15 @@ export async function save<T extends Table>(
     record.updatedAt = unchanged ? old.updatedAt : later(ctx, old as { updatedAt: number });
   }
   for (const name of ["messageCount", "lastSeq", "takenOver"]) {
-    if (name in before) record[name] = (before as Fields)[name];
+    if (name in before) record[name] = before[name];
   }
   return replace(ctx, table, loaded, record as unknown as Stored<T>);
+}
+
+/** The record with other values; null takes a field away. */
+export function changed(record: Fields, fields: Fields): Fields {
+  const all = Object.entries({ ...record, ...fields });
+  return Object.fromEntries(all.filter(([, value]) => value !== null && value !== undefined));
 }
 
 /** Whether two records have the same fields. */

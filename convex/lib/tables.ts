@@ -12,6 +12,12 @@ export const TABLES = [
   "workflowRuns",
   "observationalMemory",
   "observationChunks",
+  "scores",
+  "schedules",
+  "scheduleTriggers",
+  "backgroundTasks",
+  "channelInstallations",
+  "channelConfigs",
 ] as const;
 export type Table = (typeof TABLES)[number];
 

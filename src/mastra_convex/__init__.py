@@ -28,6 +28,7 @@ from mastra_convex.errors import (
     StorageFileError,
     UnauthenticatedError,
     UnreachableError,
+    UnsupportedDomainError,
 )
 from mastra_convex.models import (
     ActivatedObservations,
@@ -48,11 +49,25 @@ from mastra_convex.models import (
     WorkflowRun,
     WorkflowRunPage,
 )
+from mastra_convex.models_jobs import (
+    BackgroundTask,
+    BackgroundTaskPage,
+    ChannelConfig,
+    ChannelInstallation,
+    Schedule,
+    ScheduleTrigger,
+    Score,
+    ScorePage,
+)
 
 __all__ = [
     "ActivatedObservations",
     "AsyncConvexStorage",
     "AsyncWatch",
+    "BackgroundTask",
+    "BackgroundTaskPage",
+    "ChannelConfig",
+    "ChannelInstallation",
     "ConflictError",
     "ConvexStorage",
     "ConvexStorageError",
@@ -79,6 +94,10 @@ __all__ = [
     "OlderFunctionsError",
     "ProjectError",
     "Resource",
+    "Schedule",
+    "ScheduleTrigger",
+    "Score",
+    "ScorePage",
     "StorageClosedError",
     "StorageFileError",
     "TableStatistics",
@@ -90,6 +109,7 @@ __all__ = [
     "TracePage",
     "UnauthenticatedError",
     "UnreachableError",
+    "UnsupportedDomainError",
     "Watch",
     "WorkflowRun",
     "WorkflowRunPage",

@@ -8,6 +8,7 @@
     ├── LimitExceededError             LIMIT_EXCEEDED
     ├── UnauthenticatedError           UNAUTHENTICATED
     ├── FunctionNotFoundError          FUNCTION_NOT_FOUND
+    ├── UnsupportedDomainError         UNSUPPORTED_DOMAIN    of Mastra's, and not here
     ├── StorageClosedError             STORAGE_CLOSED
     ├── StorageFileError               STORAGE_FILE
     │   ├── FileUnavailableError       FILE_UNAVAILABLE      cannot be opened, read or written
@@ -54,6 +55,7 @@ __all__ = [
     "StorageFileError",
     "UnauthenticatedError",
     "UnreachableError",
+    "UnsupportedDomainError",
     "error_from_wire",
 ]
 
@@ -120,6 +122,12 @@ class FunctionNotFoundError(ConvexStorageError):
     """There is no function of that path and kind."""
 
     code = "FUNCTION_NOT_FOUND"
+
+
+class UnsupportedDomainError(ConvexStorageError):
+    """A domain of Mastra's storage that this one does not have; `data["domain"]` is its name."""
+
+    code = "UNSUPPORTED_DOMAIN"
 
 
 class StorageClosedError(ConvexStorageError):

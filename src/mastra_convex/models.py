@@ -340,7 +340,7 @@ class ActivatedObservations:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class Page:
     """Where a page stands in its list.
 
     `total` counts the whole list, or is None when it was left out; `per_page` is False for all.
@@ -353,35 +353,35 @@ class _Page:
 
 
 @dataclass(frozen=True, slots=True)
-class ThreadPage(_Page):
+class ThreadPage(Page):
     """A page of threads."""
 
     threads: list[Thread]
 
 
 @dataclass(frozen=True, slots=True)
-class MessagePage(_Page):
+class MessagePage(Page):
     """A page of messages."""
 
     messages: list[Message]
 
 
 @dataclass(frozen=True, slots=True)
-class TracePage(_Page):
+class TracePage(Page):
     """A page of traces."""
 
     traces: list[Trace]
 
 
 @dataclass(frozen=True, slots=True)
-class EvalPage(_Page):
+class EvalPage(Page):
     """A page of evals."""
 
     evals: list[Eval]
 
 
 @dataclass(frozen=True, slots=True)
-class WorkflowRunPage(_Page):
+class WorkflowRunPage(Page):
     """A page of workflow runs."""
 
     runs: list[WorkflowRun]

@@ -42,6 +42,8 @@ class Field:
 
     types: tuple[type, ...] = ()
     expected = ""
+    # Whether None is a value of the field, and not the lack of one.
+    takes_none = False
 
     def __init__(self, default: Any = _REQUIRED) -> None:
         self.default = default
@@ -88,6 +90,11 @@ class _Number(Field):
     expected = "a number"
 
 
+class _Flag(Field):
+    types = (bool,)
+    expected = "True or False"
+
+
 class _Count(Field):
     types = (int,)
     expected = "a whole number"
@@ -104,6 +111,21 @@ class _Payload(Field):
         return encode_payload(value, label, self.wire_name)
 
 
+class _NullablePayload(_Payload):
+    takes_none = True
+
+
+class _Map(_Payload):
+    def encode(self, value: Any, label: str) -> Any:
+        if not isinstance(value, Mapping):
+            kind = type(value).__name__
+            raise InvalidArgumentError(
+                f"{label}: {self.wire_name} must be a map, not {kind} {value!r:.60}",
+                path=self.wire_name,
+            )
+        return super().encode(value, label)
+
+
 class _OpaqueText(_Text):
     def decode(self, raw: Any) -> Any:
         return None if raw is None else decode_payload(raw)
@@ -118,19 +140,6 @@ class _Instant(Field):
 
     def encode(self, value: Any, label: str) -> Any:
         return to_milliseconds(value, f"{label}: {self.wire_name}")
-
-
-class _Flag(Field):
-    types = (bool,)
-    expected = "True or False"
-
-    def encode(self, value: Any, label: str) -> Any:
-        if type(value) is not bool:
-            raise InvalidArgumentError(
-                f"{label}: {self.wire_name} must be {self.expected}, not {value!r:.60}",
-                path=self.wire_name,
-            )
-        return value
 
 
 class _Records(Field):
@@ -176,9 +185,14 @@ def count(default: Any = _REQUIRED) -> Any:
     return _Count(default)
 
 
-def payload(default: Any = _REQUIRED) -> Any:
-    """A field of any JSON value, kept exactly."""
-    return _Payload(default)
+def payload(default: Any = _REQUIRED, *, nullable: bool = False) -> Any:
+    """A field of any JSON value, kept exactly; with `nullable`, None is one of them."""
+    return _NullablePayload(default) if nullable else _Payload(default)
+
+
+def json_map(default: Any = _REQUIRED) -> Any:
+    """A field of a map of any JSON values, kept exactly."""
+    return _Map(default)
 
 
 def opaque_text(default: Any = _REQUIRED) -> Any:
@@ -229,7 +243,7 @@ def to_milliseconds(value: Any, name: str) -> float:
 @dataclass_transform(
     kw_only_default=True,
     frozen_default=True,
-    field_specifiers=(text, number, count, flag, payload, opaque_text, instant, records),
+    field_specifiers=(text, number, count, flag, payload, json_map, opaque_text, instant, records),
 )
 class Record:
     """A model: frozen, with typed attributes over a document. Build it with keywords.
@@ -283,7 +297,7 @@ class Record:
             field = cls._by_name.get(name)
             if field is None:
                 extra[name] = item
-            elif item is not None:
+            elif item is not None or field.takes_none:
                 wire_name = field.wire_name
                 if wire_name in wire:
                     raise InvalidArgumentError(f"{label}: {wire_name} is given twice")

@@ -6,13 +6,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.models import Message, Resource, Thread
+from mastra_convex.models import Message, Resource, Thread, WorkflowRun
 from mastra_convex.record import Record, to_milliseconds
-from mastra_convex.values.payload import encode_payload
+from mastra_convex.values.payload import decode_payload, encode_payload
 
 _CHANGEABLE = {"role": "role", "type": "type", "content": "content"}
 _CHANGEABLE |= {"threadId": "threadId", "thread_id": "threadId"}
 _CHANGEABLE |= {"resourceId": "resourceId", "resource_id": "resourceId"}
+# Members of a run's state that are not one word, by their names in Python.
+_STATE_NAMES = {
+    "suspended_paths": "suspendedPaths",
+    "waiting_paths": "waitingPaths",
+    "resume_labels": "resumeLabels",
+    "active_paths": "activePaths",
+    "active_steps_path": "activeStepsPath",
+    "tracing_context": "tracingContext",
+    "expected_status": "expectedStatus",
+}
 
 
 def record_change(kind: type[Record], id: Any, **fields: Any) -> dict[str, Any]:
@@ -132,3 +142,77 @@ def thread_copy(
             )
         args["limit"] = message_limit
     return args
+
+
+def run_key(workflow_name: Any, run_id: Any) -> dict[str, Any]:
+    """The key of a run: the name of its workflow, and its id."""
+    key = {"workflowName": workflow_name, "id": run_id}
+    for name, value in key.items():
+        WorkflowRun.encode_field(name, value, "workflow run")
+    return key
+
+
+def run_snapshot(
+    workflow_name: Any,
+    run_id: Any,
+    snapshot: Any,
+    resource_id: Any,
+    created_at: Any,
+    updated_at: Any,
+) -> dict[str, Any]:
+    """What `workflowRuns:persist` takes; the snapshot is a mapping, or the JSON text of one."""
+    label = f"workflow run {run_id!r:.80}"
+    try:
+        state = decode_payload(snapshot) if isinstance(snapshot, str) else snapshot
+    except ValueError:
+        state = None
+    if not isinstance(state, Mapping):
+        raise InvalidArgumentError(
+            f"{label}: a snapshot is a mapping, or the JSON text of one, not {snapshot!r:.60}",
+            path="snapshot",
+        )
+    given = {"resourceId": resource_id, "createdAt": created_at, "updatedAt": updated_at}
+    given = {name: value for name, value in given.items() if value is not None}
+    run = {"id": run_id, "workflowName": workflow_name, "state": state, **given}
+    return {"run": WorkflowRun.encode(run)}
+
+
+def step_result(
+    workflow_name: Any, run_id: Any, step_id: Any, result: Any, request_context: Any
+) -> dict[str, Any]:
+    """What `workflowRuns:updateResults` takes."""
+    label = f"workflow run {run_id!r:.80}"
+    if not isinstance(step_id, str):
+        raise InvalidArgumentError(
+            f"{label}: step_id must be text, not {step_id!r:.60}", path="step_id"
+        )
+    return {
+        **run_key(workflow_name, run_id),
+        "stepId": step_id,
+        "result": encode_payload(result, label, f"result of step {step_id!r:.80}"),
+        "requestContext": encode_payload(request_context or {}, label, "request_context"),
+    }
+
+
+def run_state(
+    workflow_name: Any, run_id: Any, opts: Any, expected_status: Any = None
+) -> dict[str, Any]:
+    """What `workflowRuns:updateState` takes; the guard may stand in `opts`, as in Mastra."""
+    label = f"workflow run {run_id!r:.80}"
+    if not isinstance(opts, Mapping) or not isinstance(opts.get("status"), str):
+        raise InvalidArgumentError(
+            f"{label}: the state is a mapping with a status, not {opts!r:.60}", path="status"
+        )
+    state = {_STATE_NAMES.get(name, name): value for name, value in opts.items()}
+    guard = state.pop("expectedStatus", None)
+    guard = guard if expected_status is None else expected_status
+    args = {**run_key(workflow_name, run_id), "state": encode_payload(state, label, "state")}
+    if guard is None:
+        return args
+    expected = [guard] if isinstance(guard, str) else guard
+    if not isinstance(expected, (list, tuple)) or not all(isinstance(s, str) for s in expected):
+        raise InvalidArgumentError(
+            f"{label}: expected_status is a status or a list of them, not {guard!r:.60}",
+            path="expected_status",
+        )
+    return {**args, "expectedStatus": list(expected)}

@@ -52,6 +52,46 @@ def run(id: str = "w", workflow: str = "flow", **fields: Any) -> Doc:
     return {"id": id, "workflowName": workflow, "createdAt": T0, **fields}
 
 
+def score(id: str = "s", **fields: Any) -> Doc:
+    """A score that scorer "tone" gave to run "w" of agent "a"."""
+    known = {"scorerId": "tone", "runId": "w", "entityId": "a", "entityType": "AGENT"}
+    found = {"source": "LIVE", "score": 0.5, "scorer": {}, "entity": {}, "output": None}
+    return {"id": id, **known, **found, "createdAt": T0, **fields}
+
+
+def schedule(id: str = "d", workflow: str = "flow", **fields: Any) -> Doc:
+    """A schedule of workflow "flow", to be fired at the first moment."""
+    target = {"type": "workflow", "workflowId": workflow}
+    known = {"target": target, "cron": "* * * * *", "status": "active", "nextFireAt": T0}
+    return {"id": id, **known, "createdAt": T0, **fields}
+
+
+def fired(id: str = "f", schedule: str = "d", n: float = 0, **fields: Any) -> Doc:
+    """What schedule "d" has fired at the n-th moment."""
+    times = {"scheduledFireAt": at(n), "actualFireAt": at(n)}
+    return {"id": id, "scheduleId": schedule, "outcome": "published", **times, **fields}
+
+
+def task(id: str = "k", agent: str = "a", **fields: Any) -> Doc:
+    """A pending task of agent "a"."""
+    tool = {"toolName": "search", "toolCallId": f"call-{id}", "args": {"q": 1}, "runId": "w"}
+    numbers = {"retryCount": 0, "maxRetries": 2, "timeoutMs": 1000}
+    return {
+        "id": id,
+        "status": "pending",
+        "agentId": agent,
+        **tool,
+        **numbers,
+        "createdAt": T0,
+    } | fields
+
+
+def installation(id: str = "i", agent: str = "a", **fields: Any) -> Doc:
+    """An active installation of agent "a"."""
+    known = {"platform": "slack", "agentId": agent, "status": "active", "data": {"token": "x"}}
+    return {"id": id, **known, "createdAt": T0, **fields}
+
+
 def ids(records: Iterable[Any]) -> list[str]:
     """The ids of records, in their order."""
     return [record.id for record in records]
@@ -90,6 +130,14 @@ def recounted(storage: ConvexStorage, resources: Sequence[str] = ()) -> dict[str
         "evals": len(storage.list_evals(per_page=False).evals),
         "workflowRuns": len(storage.list_workflow_runs(per_page=False).runs),
         **_observations(storage, resources),
+        "scores": len(storage.list_scores_by_scorer_id("tone", per_page=False).scores),
+        "schedules": len(storage.list_schedules()),
+        "scheduleTriggers": sum(
+            len(storage.list_triggers(each.id)) for each in storage.list_schedules()
+        ),
+        "backgroundTasks": len(storage.list_tasks(per_page=False).tasks),
+        "channelInstallations": len(storage.list_installations("slack")),
+        "channelConfigs": sum(storage.get_config(name) is not None for name in ("slack", "x")),
     }
 
 

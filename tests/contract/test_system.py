@@ -13,10 +13,15 @@ from tests.contract.records import (
     T0,
     at,
     evaluation,
+    fired,
+    installation,
     message,
     records_of,
     recounted,
     run,
+    schedule,
+    score,
+    task,
     thread,
     trace,
 )
@@ -25,6 +30,8 @@ from tests.served import KEY
 TABLES = [
     *("threads", "messages", "resources", "traces", "evals", "workflowRuns"),
     *("observationalMemory", "observationChunks"),
+    *("scores", "schedules", "scheduleTriggers", "backgroundTasks"),
+    *("channelInstallations", "channelConfigs"),
 ]
 
 
@@ -157,6 +164,12 @@ def fill(storage: ConvexStorage) -> None:
         storage.save_workflow_run(run(name, resourceId="r", stateType="x"))
         memory = storage.initialize_observational_memory(None, name, scope="resource", config={})
         storage.update_buffered_observations(memory.id, CHUNK)
+        storage.save_score(score(name, traceId="t", spanId="n"))
+        storage.create_schedule(schedule(name))
+        storage.record_trigger(fired(name, "t"))
+        storage.create_task(task(name, threadId="t", resourceId="r"))
+        storage.save_installation(installation(name))
+    storage.save_config({"platform": "slack", "data": {}})
     storage.save_messages([message("a"), message("b"), message("c", "u")])
 
 
@@ -177,10 +190,18 @@ FULL = {
     "workflowRuns": 2,
     "observationalMemory": 2,
     "observationChunks": 2,
+    "scores": 2,
+    "schedules": 2,
+    "scheduleTriggers": 2,
+    "backgroundTasks": 2,
+    "channelInstallations": 2,
+    "channelConfigs": 1,
 }
-
-
-TAKEN_ALONG = {"threads": ["messages"], "observationalMemory": ["observationChunks"]}
+TAKEN_ALONG = {
+    "threads": ["messages"],
+    "observationalMemory": ["observationChunks"],
+    "schedules": ["scheduleTriggers"],
+}
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -217,8 +238,14 @@ def test_lists_of_a_cleared_store_are_empty(storage: ConvexStorage) -> None:
             storage.list_workflow_runs(**by).total  # type: ignore[arg-type]
             for by in ({"workflow_name": "flow"}, {"resource_id": "r"}, {"status": "x"})
         ),
+        storage.list_scores_by_scorer_id("tone", source="LIVE").total,
+        storage.list_scores_by_span("t", "n").total,
+        *(
+            storage.list_tasks(**by).total  # type: ignore[arg-type]
+            for by in ({}, {"agent_id": "a"}, {"thread_id": "t"}, {"status": "pending"})
+        ),
     ]
-    assert totals == [0] * 13
+    assert totals == [0] * 19
     assert all((each.records, each.bytes) == (0, 0) for each in storage.get_statistics())
 
 

@@ -6,11 +6,17 @@ from mastra_convex.engine.schema import Table
 from mastra_convex.functions.schema import schema
 from mastra_convex.functions.system import TABLES
 from mastra_convex.functions.validators import (
+    background_task_fields,
+    channel_config_fields,
+    channel_installation_fields,
     chunk_fields,
     eval_fields,
     message_fields,
     observational_memory_fields,
     resource_fields,
+    schedule_fields,
+    schedule_trigger_fields,
+    score_fields,
     thread_fields,
     trace_fields,
     workflow_run_fields,
@@ -25,6 +31,12 @@ RECORDS = {
     "workflowRuns": workflow_run_fields,
     "observationalMemory": observational_memory_fields,
     "observationChunks": chunk_fields,
+    "scores": score_fields,
+    "schedules": schedule_fields,
+    "scheduleTriggers": schedule_trigger_fields,
+    "backgroundTasks": background_task_fields,
+    "channelInstallations": channel_installation_fields,
+    "channelConfigs": channel_config_fields,
 }
 # What belongs to a record, and not to its callers.
 INSIDE = {"threads": {"messageCount", "lastSeq"}, "observationChunks": {"recordId"}}

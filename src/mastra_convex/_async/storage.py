@@ -6,12 +6,16 @@ import os
 from collections.abc import Callable
 
 from mastra_convex._async.arrivals import AsyncArrivals
+from mastra_convex._async.background_tasks import AsyncBackgroundTasks
+from mastra_convex._async.channels import AsyncChannels
 from mastra_convex._async.copies import AsyncCopies
 from mastra_convex._async.evals import AsyncEvals
 from mastra_convex._async.message_lists import AsyncMessageLists
 from mastra_convex._async.messages import AsyncMessages
 from mastra_convex._async.observational_memory import AsyncObservations
 from mastra_convex._async.resources import AsyncResources
+from mastra_convex._async.schedules import AsyncSchedules
+from mastra_convex._async.scores import AsyncScores
 from mastra_convex._async.system import AsyncSystem
 from mastra_convex._async.threads import AsyncThreads
 from mastra_convex._async.traces import AsyncTraces
@@ -19,6 +23,7 @@ from mastra_convex._async.workflow_runs import AsyncWorkflowRuns
 from mastra_convex.backends import Options, open_async_backend
 from mastra_convex.backends.base import AsyncBackend
 from mastra_convex.backends.credentials import Credentials
+from mastra_convex.domains import require_domain
 from mastra_convex.errors import ConvexStorageError
 
 
@@ -32,6 +37,10 @@ class AsyncConvexStorage(
     AsyncTraces,
     AsyncEvals,
     AsyncWorkflowRuns,
+    AsyncScores,
+    AsyncSchedules,
+    AsyncBackgroundTasks,
+    AsyncChannels,
     AsyncArrivals,
     AsyncSystem,
 ):
@@ -80,6 +89,18 @@ class AsyncConvexStorage(
         except ConvexStorageError as error:
             error.operation = "token_for"
             raise
+
+    def get_store(self, domain: str) -> AsyncConvexStorage:
+        """The storage itself, which has the methods of every domain of Mastra's that it supports.
+
+        Raises `UnsupportedDomainError`, which names the domain, for any other.
+        """
+        try:
+            require_domain(domain)
+        except ConvexStorageError as error:
+            error.operation = "get_store"
+            raise
+        return self
 
     async def aclose(self) -> None:
         """Close the storage; its subscriptions end. Calling it again does nothing."""

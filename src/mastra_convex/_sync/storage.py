@@ -7,12 +7,16 @@ import os
 from collections.abc import Callable
 
 from mastra_convex._sync.arrivals import Arrivals
+from mastra_convex._sync.background_tasks import BackgroundTasks
+from mastra_convex._sync.channels import Channels
 from mastra_convex._sync.copies import Copies
 from mastra_convex._sync.evals import Evals
 from mastra_convex._sync.message_lists import MessageLists
 from mastra_convex._sync.messages import Messages
 from mastra_convex._sync.observational_memory import Observations
 from mastra_convex._sync.resources import Resources
+from mastra_convex._sync.schedules import Schedules
+from mastra_convex._sync.scores import Scores
 from mastra_convex._sync.system import System
 from mastra_convex._sync.threads import Threads
 from mastra_convex._sync.traces import Traces
@@ -20,6 +24,7 @@ from mastra_convex._sync.workflow_runs import WorkflowRuns
 from mastra_convex.backends import Options, open_backend
 from mastra_convex.backends.base import Backend
 from mastra_convex.backends.credentials import Credentials
+from mastra_convex.domains import require_domain
 from mastra_convex.errors import ConvexStorageError
 
 
@@ -33,6 +38,10 @@ class ConvexStorage(
     Traces,
     Evals,
     WorkflowRuns,
+    Scores,
+    Schedules,
+    BackgroundTasks,
+    Channels,
     Arrivals,
     System,
 ):
@@ -81,6 +90,18 @@ class ConvexStorage(
         except ConvexStorageError as error:
             error.operation = "token_for"
             raise
+
+    def get_store(self, domain: str) -> ConvexStorage:
+        """The storage itself, which has the methods of every domain of Mastra's that it supports.
+
+        Raises `UnsupportedDomainError`, which names the domain, for any other.
+        """
+        try:
+            require_domain(domain)
+        except ConvexStorageError as error:
+            error.operation = "get_store"
+            raise
+        return self
 
     def close(self) -> None:
         """Close the storage; its subscriptions end. Calling it again does nothing."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from mastra_convex.engine.registry import Registry
 from mastra_convex.functions import (
+    background_tasks,
+    channels,
     evals,
     messages,
     observational_memory,
     resources,
+    schedules,
+    scores,
     system,
     threads,
     traces,
@@ -18,6 +22,7 @@ from mastra_convex.functions.schema import schema
 registry = Registry(
     [
         *(threads, messages, resources, traces, evals, workflow_runs, observational_memory),
+        *(scores, schedules, background_tasks, channels),
         system,
     ]
 )

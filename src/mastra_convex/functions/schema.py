@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from mastra_convex.engine.schema import Upgrade, define_schema, define_table
 from mastra_convex.functions.validators import (
+    background_task_fields,
+    channel_config_fields,
+    channel_installation_fields,
     chunk_fields,
     eval_fields,
     message_fields,
     observational_memory_fields,
     resource_fields,
+    schedule_fields,
+    schedule_trigger_fields,
+    score_fields,
     thread_fields,
     trace_fields,
     workflow_run_fields,
@@ -89,6 +95,56 @@ schema = define_schema(
         .index("by_key", ["recordId", "cycleId"])
         # a record's, oldest first
         .index("by_record", ["recordId", "createdAt"]),
+        "scores": define_table(score_fields)
+        # get, save
+        .index("by_key", ["id"])
+        # lists by one criterion, in time
+        .index("by_scorer", ["scorerId", "createdAt"])
+        .index("by_scorer_source", ["scorerId", "source", "createdAt"])
+        .index("by_run", ["runId", "createdAt"])
+        .index("by_entity", ["entityId", "entityType", "createdAt"])
+        .index("by_span", ["traceId", "spanId", "createdAt"])
+        # lists of one resource's own
+        .index("by_resource", ["resourceId", "createdAt"]),
+        "schedules": define_table(schedule_fields)
+        # get, create, update
+        .index("by_key", ["id"])
+        # what is to be fired, in time
+        .index("by_due", ["status", "nextFireAt"])
+        # lists by one criterion, in time
+        .index("by_created", ["createdAt"])
+        .index("by_workflow", ["workflowId", "createdAt"])
+        .index("by_owner", ["ownerType", "ownerId", "createdAt"]),
+        "scheduleTriggers": define_table(schedule_trigger_fields)
+        # record
+        .index("by_key", ["id"])
+        # a schedule's history, in time
+        .index("by_schedule", ["scheduleId", "actualFireAt"]),
+        "backgroundTasks": define_table(background_task_fields)
+        # get, create, update
+        .index("by_key", ["id"])
+        # lists by one criterion, in time
+        .index("by_created", ["createdAt"])
+        .index("by_tool_call", ["toolCallId", "createdAt"])
+        .index("by_run", ["runId", "createdAt"])
+        .index("by_thread", ["threadId", "createdAt"])
+        .index("by_resource", ["resourceId", "createdAt"])
+        .index("by_agent", ["agentId", "createdAt"])
+        .index("by_agent_status", ["agentId", "status", "createdAt"])
+        .index("by_status", ["status", "createdAt"])
+        .index("by_tool", ["toolName", "createdAt"]),
+        "channelInstallations": define_table(channel_installation_fields)
+        # get, save
+        .index("by_key", ["id"])
+        # that of an agent, the best status first
+        .index("by_agent", ["platform", "agentId", "status"])
+        # that of a webhook
+        .index("by_webhook", ["webhookId"])
+        # lists, in time
+        .index("by_platform", ["platform", "createdAt"]),
+        "channelConfigs": define_table(channel_config_fields)
+        # get, save; the id is the platform
+        .index("by_key", ["id"]),
         # How many documents an index has under its leading values: totals of lists are read, not
         # counted (lib/counters.py).
         "counters": define_table(

@@ -18,6 +18,8 @@ from mastra_convex.values.validators import v
 TABLES = (
     *("threads", "messages", "resources", "traces", "evals", "workflowRuns"),
     *("observationalMemory", "observationChunks"),
+    *("scores", "schedules", "scheduleTriggers", "backgroundTasks"),
+    *("channelInstallations", "channelConfigs"),
 )
 
 _table = v.union(*(v.literal(name) for name in TABLES))
@@ -51,6 +53,8 @@ def clear(ctx: MutationCtx, args: Args) -> None:
     if table == "threads":
         ctx.db.delete_range(ctx.db.query("messages").with_index("by_key"))
         counters.reset(ctx, "messages")
+    elif table == "schedules":
+        ctx.db.delete_range(ctx.db.query("scheduleTriggers").with_index("by_key"))
     elif table == "messages":
         _forget_messages(ctx)
     elif table == "observationalMemory":

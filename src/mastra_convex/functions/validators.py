@@ -92,6 +92,46 @@ eval_fields: Fields = {
     "extra": v.optional(payload()),
 }
 
+score_fields: Fields = {
+    "id": v.string(),
+    "scorerId": v.string(),
+    "entityId": v.string(),
+    "entityType": v.optional(v.string()),
+    "runId": v.string(),
+    "source": v.union(v.literal("LIVE"), v.literal("TEST")),
+    "score": v.number(),
+    "reason": v.optional(v.string()),
+    "scorer": payload(),
+    "entity": payload(),
+    "input": v.optional(payload()),
+    "output": payload(),
+    "structuredOutput": v.optional(v.boolean()),
+    "reasonPrompt": v.optional(v.string()),
+    "extractPrompt": v.optional(v.string()),
+    "extractStepResult": v.optional(payload()),
+    "analyzePrompt": v.optional(v.string()),
+    "analyzeStepResult": v.optional(payload()),
+    "preprocessPrompt": v.optional(v.string()),
+    "preprocessStepResult": v.optional(payload()),
+    "generateScorePrompt": v.optional(v.string()),
+    "generateReasonPrompt": v.optional(v.string()),
+    "additionalContext": v.optional(payload()),
+    "requestContext": v.optional(payload()),
+    "metadata": v.optional(payload()),
+    "traceId": v.optional(v.string()),
+    "spanId": v.optional(v.string()),
+    "resourceId": v.optional(v.string()),
+    "threadId": v.optional(v.string()),
+    "organizationId": v.optional(v.string()),
+    "projectId": v.optional(v.string()),
+    "batchId": v.optional(v.string()),
+    "datasetId": v.optional(v.string()),
+    "datasetItemId": v.optional(v.string()),
+    "createdAt": time(),
+    "updatedAt": time(),
+    "extra": v.optional(payload()),
+}
+
 workflow_run_fields: Fields = {
     "id": v.string(),
     "workflowName": v.string(),
@@ -152,6 +192,98 @@ chunk_fields: Fields = {
     "extractionFailures": v.optional(payload()),
     "extra": v.optional(payload()),
 }
+
+schedule_fields: Fields = {
+    "id": v.string(),
+    "target": payload(),
+    "workflowId": v.optional(v.string()),
+    "cron": v.string(),
+    "timezone": v.optional(v.string()),
+    "status": v.union(v.literal("active"), v.literal("paused")),
+    "nextFireAt": time(),
+    "lastFireAt": v.optional(time()),
+    "lastRunId": v.optional(v.string()),
+    "ownerType": v.optional(v.string()),
+    "ownerId": v.optional(v.string()),
+    "metadata": v.optional(payload()),
+    "createdAt": time(),
+    "updatedAt": time(),
+    "extra": v.optional(payload()),
+}
+
+schedule_trigger_fields: Fields = {
+    "id": v.string(),
+    "scheduleId": v.string(),
+    "runId": v.optional(v.string()),
+    "scheduledFireAt": time(),
+    "actualFireAt": time(),
+    "outcome": v.string(),
+    "error": v.optional(v.string()),
+    "triggerKind": v.string(),
+    "parentTriggerId": v.optional(v.string()),
+    "metadata": v.optional(payload()),
+    "createdAt": time(),
+    "extra": v.optional(payload()),
+}
+
+background_task_fields: Fields = {
+    "id": v.string(),
+    "status": v.union(
+        v.literal("pending"),
+        v.literal("running"),
+        v.literal("suspended"),
+        v.literal("completed"),
+        v.literal("failed"),
+        v.literal("cancelled"),
+        v.literal("timed_out"),
+    ),
+    "toolName": v.string(),
+    "toolCallId": v.string(),
+    "args": payload(),
+    "agentId": v.string(),
+    "threadId": v.optional(v.string()),
+    "resourceId": v.optional(v.string()),
+    "runId": v.string(),
+    "result": v.optional(payload()),
+    "error": v.optional(payload()),
+    "suspendPayload": v.optional(payload()),
+    "createdAt": time(),
+    "startedAt": v.optional(time()),
+    "suspendedAt": v.optional(time()),
+    "completedAt": v.optional(time()),
+    "retryCount": v.number(),
+    "maxRetries": v.number(),
+    "timeoutMs": v.number(),
+    "extra": v.optional(payload()),
+}
+
+channel_installation_fields: Fields = {
+    "id": v.string(),
+    "platform": v.string(),
+    "agentId": v.string(),
+    "status": v.union(v.literal("pending"), v.literal("active"), v.literal("error")),
+    "webhookId": v.optional(v.string()),
+    "data": payload(),
+    "configHash": v.optional(v.string()),
+    "error": v.optional(v.string()),
+    "createdAt": time(),
+    "updatedAt": time(),
+    "extra": v.optional(payload()),
+}
+
+channel_config_fields: Fields = {
+    "id": v.string(),
+    "data": payload(),
+    "createdAt": time(),
+    "updatedAt": time(),
+    "extra": v.optional(payload()),
+}
+
+
+def nullable(field: Validator) -> Validator:
+    """What an update takes: nothing, a new value, or null to take the field away."""
+    return v.optional(v.union(field, v.null()))
+
 
 # The store sets these when the caller does not.
 _SET_BY_STORE = ("createdAt", "updatedAt", "timestamp", "seq")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mastra_convex.engine.query import RangeBuilder
@@ -84,3 +85,28 @@ def page_of(
         if total is not None:
             page["total"] = total
     return page
+
+
+# Indexes of a table with the arguments that they serve, in order, the narrowest first.
+Indexes = Mapping[str, tuple[str, ...]]
+
+
+def list_by(
+    ctx: Ctx, table: str, indexes: Indexes, args: Args, also: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """One page of `table`, by the first index whose arguments are all given.
+
+    Records that differ from another argument of `indexes` or `also` are left out: then the page may
+    be shorter than asked for, and has no total. Raises `InvalidArgumentError` if no index serves.
+    """
+    given = {name for names in (*indexes.values(), also) for name in names if name in args}
+    for index, names in indexes.items():
+        if given.issuperset(names):
+            found = page_of(ctx, table, index, tuple(args[name] for name in names), args)
+            left = given.difference(names)
+            if not left:
+                return found
+            page = [d for d in found["page"] if all(d.get(name) == args[name] for name in left)]
+            return {"page": page, "cursor": found["cursor"]}
+    wanted = "; or ".join(" and ".join(names) for names in indexes.values())
+    raise InvalidArgumentError(f"a list of {table} needs {wanted}")

@@ -10,7 +10,7 @@ from mastra_convex.values.payload import decode_payload, encode_payload
 
 def merge(before: str | None, update: str) -> str:
     """`update` laid over `before`, member by member; anything but two maps is replaced."""
-    old, new = _decoded(before or "{}"), _decoded(update)
+    old, new = decoded(before or "{}"), decoded(update)
     if isinstance(old, dict) and isinstance(new, dict):
         return encode_payload({**old, **new})
     return update
@@ -18,7 +18,7 @@ def merge(before: str | None, update: str) -> str:
 
 def merge_deep(before: str, update: str) -> str:
     """As `merge`, and so on in maps that both have under the same key."""
-    return encode_payload(_laid_over(_decoded(before), _decoded(update)))
+    return encode_payload(_laid_over(decoded(before), decoded(update)))
 
 
 def _laid_over(old: Any, new: Any) -> Any:
@@ -30,7 +30,7 @@ def _laid_over(old: Any, new: Any) -> Any:
 
 def merge_content(before: str, update: str) -> str:
     """As `merge`, for a message's content: its `metadata`, if both have one, is merged too."""
-    old, new = _decoded(before), _decoded(update)
+    old, new = decoded(before), decoded(update)
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return update
     merged = {**old, **new}
@@ -39,7 +39,8 @@ def merge_content(before: str, update: str) -> str:
     return encode_payload(merged)
 
 
-def _decoded(text: str) -> Any:
+def decoded(text: str) -> Any:
+    """The value of a payload. Raises `InvalidArgumentError` for what is no JSON text."""
     try:
         return decode_payload(text)
     except ValueError as error:

@@ -72,6 +72,11 @@ def require_expected(document: Doc, args: Args, table: str) -> None:
             )
 
 
+def changed(record: Doc, fields: Doc) -> Doc:
+    """The record with other values; null takes a field away."""
+    return {name: value for name, value in {**record, **fields}.items() if value is not None}
+
+
 def insert(ctx: MutationCtx, table: str, record: Doc) -> Doc:
     """Add a document and count it; returns it."""
     document_id = ctx.db.insert(table, record)

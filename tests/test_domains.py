@@ -1,0 +1,43 @@
+"""What of Mastra's storage is here: the table of its domains, against the class."""
+
+import re
+
+import pytest
+
+from mastra_convex import ConvexStorage, UnsupportedDomainError
+from mastra_convex.domains import METHODS, UNSUPPORTED, method_name, require_domain
+
+# Domains of which some methods are not here yet; the reference says which.
+INCOMPLETE = {"memory"}
+
+
+def test_all_domains_are_named_once() -> None:
+    assert len({*METHODS, *UNSUPPORTED}) == len(METHODS) + len(UNSUPPORTED) == 24
+
+
+@pytest.mark.parametrize("domain", METHODS)
+def test_every_method_of_a_supported_domain_is_here(domain: str) -> None:
+    missing = {name for name in METHODS[domain] if not hasattr(ConvexStorage, method_name(name))}
+    assert bool(missing) == (domain in INCOMPLETE), missing
+    assert len(set(METHODS[domain])) == len(METHODS[domain])
+
+
+def test_names_follow_from_mastras() -> None:
+    assert method_name("listScoresByScorerId") == "list_scores_by_scorer_id"
+    assert method_name("dangerouslyClearAll") == "clear_table"
+
+
+@pytest.mark.parametrize("domain", UNSUPPORTED)
+def test_what_is_not_here_says_so(domain: str) -> None:
+    with pytest.raises(UnsupportedDomainError, match=f"domain {domain!r} of Mastra's") as caught:
+        require_domain(domain)
+    assert caught.value.data == {"domain": domain}
+    # What is to be used instead is there.
+    for name in re.findall(r"\b[a-z]+_[a-z_]+\b", UNSUPPORTED[domain]):
+        assert hasattr(ConvexStorage, name)
+
+
+@pytest.mark.parametrize("domain", ["", "Memory", None, 5])
+def test_what_is_no_domain_is_refused(domain: object) -> None:
+    with pytest.raises(UnsupportedDomainError, match=r"has no domain .* those that are supported"):
+        require_domain(domain)
