@@ -37,6 +37,33 @@ const generation = {
   ...{ isBufferingReflection: false, lastBufferedAtTokens: 0, bufferedObservationChunks: [] },
 };
 
+const snapshot = { id: "s", workflowName: "w", state: '{"status":"running","context":{}}' };
+const rating = (id: string) => ({
+  ...{ id, scorerId: "tone", entityId: "a", entityType: "AGENT", runId: "r", source: "LIVE" },
+  ...{ score: 1, scorer: "{}", entity: "{}", output: "null", traceId: "t", spanId: "n" },
+});
+const schedule = {
+  ...{ id: "d", target: '{"type":"x"}', cron: "*", status: "active", nextFireAt: 1 },
+};
+const trigger = {
+  ...{ id: "h", scheduleId: "d", scheduledFireAt: 1, actualFireAt: 1 },
+  ...{ outcome: "published", triggerKind: "schedule-fire" },
+};
+const task = {
+  ...{ id: "k", status: "pending", toolName: "t", toolCallId: "c", args: "{}", agentId: "a" },
+  ...{
+    runId: "r",
+    threadId: "t1",
+    resourceId: "alice",
+    retryCount: 0,
+    maxRetries: 0,
+    timeoutMs: 1,
+  },
+};
+const installation = {
+  ...{ id: "i", platform: "slack", agentId: "a", status: "active", webhookId: "h", data: "{}" },
+};
+
 // In this order, in one store; those with a star are in the README as well.
 const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["a new thread *", "threads:save", { thread: { id: "new", resourceId: "alice" } }],
@@ -154,6 +181,50 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["its end", "workflowRuns:save", { run: { ...run("new", "success"), state: "[2]" } }],
   ["a run by its workflow and id", "workflowRuns:get", { id: "r1", workflowName: "w" }],
   ["40 runs of a status", "workflowRuns:list", { ...page, stateType: "running", withTotal: true }],
+  ["the snapshot of a run", "workflowRuns:persist", { run: snapshot }],
+  [
+    "the result of a step",
+    "workflowRuns:updateResults",
+    { ...{ id: "s", workflowName: "w", stepId: "a" }, result: "1", requestContext: "{}" },
+  ],
+  [
+    "the status of a run",
+    "workflowRuns:updateState",
+    { id: "s", workflowName: "w", state: '{"status":"success"}' },
+  ],
+  ["deleting a run", "workflowRuns:remove", { id: "s", workflowName: "w" }],
+  ["a new score, in five lists", "scores:save", { score: rating("a") }],
+  ["a score by its id", "scores:get", { id: "a" }],
+  ["the scores of a scorer", "scores:list", { ...page, scorerId: "tone", withTotal: true }],
+  ["a new schedule", "schedules:create", { schedule }],
+  ["a schedule by its id", "schedules:get", { id: "d" }],
+  ["all schedules, one", "schedules:list", page],
+  ["what is to be fired, one", "schedules:listDue", { ...page, order: "asc", now: 5 }],
+  ["pausing a schedule", "schedules:update", { id: "d", status: "paused" }],
+  ["going on", "schedules:update", { id: "d", status: "active" }],
+  [
+    "claiming a fire",
+    "schedules:advance",
+    { id: "d", expectedNextFireAt: 1, newNextFireAt: 9, lastFireAt: 1, lastRunId: "r" },
+  ],
+  ["what was fired", "schedules:recordTrigger", { trigger }],
+  ["its history, one", "schedules:listTriggers", { ...page, scheduleId: "d" }],
+  ["deleting a schedule with its history", "schedules:remove", { id: "d" }],
+  ["a new task, in seven lists", "backgroundTasks:create", { task }],
+  ["a task by its id", "backgroundTasks:get", { id: "k" }],
+  ["the tasks of a status", "backgroundTasks:list", { ...page, status: "pending" }],
+  ["how many there are", "backgroundTasks:count", { status: "pending" }],
+  ["the start of a task", "backgroundTasks:update", { id: "k", update: { status: "running" } }],
+  ["deleting a task", "backgroundTasks:remove", { tasks: [{ id: "k", status: "running" }] }],
+  ["an installation", "channels:saveInstallation", { installation }],
+  ["it by its id", "channels:getInstallation", { id: "i" }],
+  ["it by its agent", "channels:getInstallationByAgent", { platform: "slack", agentId: "a" }],
+  ["it by its webhook", "channels:getInstallationByWebhookId", { webhookId: "h" }],
+  ["the installations of a platform", "channels:listInstallations", { ...page, platform: "slack" }],
+  ["deleting it", "channels:removeInstallation", { id: "i" }],
+  ["a configuration", "channels:saveConfig", { config: { id: "slack", data: "{}" } }],
+  ["it by its platform", "channels:getConfig", { id: "slack" }],
+  ["deleting it", "channels:removeConfig", { id: "slack" }],
   ["the versions", "system:version", {}],
   ["statistics", "system:statistics", {}],
   ["clearing 51 evals", "system:clear", { table: "evals" }],
