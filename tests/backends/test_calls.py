@@ -53,7 +53,14 @@ Make = Callable[..., Client]
 UNKNOWN = Answer({"code": "InvalidAuthHeader", "message": "Could not decode token"}, status=401)
 LATER = Answer({"code": "InternalServerError", "message": "later"}, status=500)
 GATEWAY = Answer(b"<html>Bad gateway</html>", status=502)
-# Sent again only if it cannot have arrived.
+# Sent again only if it cannot have arrived: makes something new, claims, adds up.
+NOT_REPEATABLE = {
+    "threads:clone",
+    *("workflowRuns:updateResults", "workflowRuns:updateState"),
+    *(f"observationalMemory:{name}" for name in ("save", "observe", "activate", "reflect")),
+    *("observationalMemory:bufferReflection", "observationalMemory:activateReflection"),
+    *("schedules:advance", "backgroundTasks:update"),
+}
 ONCE = "threads:clone"
 
 
@@ -245,6 +252,15 @@ def test_what_must_not_happen_twice_is_sent_once(
     assert len(server.requests) == 1
 
 
+def test_what_is_compared_first_is_sent_once(server: Scripted, make: Make) -> None:
+    """Done and not answered, it would be refused the second time, and done anew by its caller."""
+    client = make(server.url)
+    server.script = [Answer(instead=cut), success(5)]
+    with pytest.raises(DeploymentError):
+        client.mutation("threads:update", id="t", expected={"metadata": None})
+    assert len(server.requests) == 1
+
+
 def test_trying_has_an_end(server: Scripted, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mastra_convex.backends.attempts._FIRST_PAUSE", 0.001)
     server.script = [LATER]
@@ -255,7 +271,8 @@ def test_trying_has_an_end(server: Scripted, make: Make, monkeypatch: pytest.Mon
 
 def test_every_mutation_is_known_to_be_repeatable_or_not() -> None:
     mutations = {path for path, each in registry.functions.items() if each.kind == "mutation"}
-    assert mutations == REPEATABLE | {ONCE}
+    assert mutations == REPEATABLE | NOT_REPEATABLE
+    assert not REPEATABLE & NOT_REPEATABLE
 
 
 def test_an_error_of_a_function_comes_back_as_it_is(server: Scripted, make: Make) -> None:

@@ -158,10 +158,10 @@ def test_writers_over_connections_that_break(url: str, face: str) -> None:
         assert proxy.connections > 20
 
 
-def test_calls_that_block_need_no_thread(url: str) -> None:
+def test_the_blocking_face_leaves_no_thread(url: str) -> None:
     with ConvexStorage(url) as storage:
-        storage.save_thread({"id": "t", "resourceId": "r"})
         assert threads() == []
+        storage.save_thread({"id": "t", "resourceId": "r"})
         with storage.watch_thread("t") as watch:
             assert watch.next(SECONDS) is not None
             assert threads() == ["mastra-convex-remote"]
@@ -273,13 +273,19 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_calls_that_block_go_on_in_a_fork(url: str) -> None:
+def test_a_fork_opens_a_storage_of_its_own(url: str) -> None:
     program = """
 import os, sys
-from mastra_convex import ConvexStorage
+from mastra_convex import ConvexStorage, StorageClosedError
 storage = ConvexStorage(sys.argv[1])
 storage.save_thread({"id": "t", "resourceId": "r"})
 child = os.fork()
+if child == 0:
+    try:
+        storage.get_thread_by_id("t")
+    except StorageClosedError as error:
+        assert "after a fork" in str(error)
+        storage = ConvexStorage(sys.argv[1])
 for n in range(20):
     message = {"id": f"{child != 0}-{n}", "threadId": "t", "role": "user", "content": ""}
     storage.save_message(message)
