@@ -270,7 +270,7 @@ WRONG |= {
     "insert_observational_memory_record": (
         lambda s: s.insert_observational_memory_record({**MEMORY, "isObserving": 1}),
         InvalidArgumentError,
-        ["observational memory 'o': isObserving must be True or False", "not 1"],
+        ["observational memory 'o': isObserving must be True or False", "not int 1"],
     ),
     "clear_observational_memory": (
         lambda s: s.clear_observational_memory("t", 5),
@@ -370,7 +370,7 @@ WRITING = (
     "record",
 )
 # What is said without asking anybody.
-CONSTANT = {"supports_concurrent_updates", "get_store"}
+CONSTANT = {"supports_concurrent_updates", "get_store", "token_for"}
 LIVE = ("watch", "subscribe", "follow")
 
 

@@ -21,11 +21,12 @@ from mastra_convex.backends.remote import RemoteBackend
 from mastra_convex.errors import ConvexStorageError
 from mastra_convex.functions import registry
 from mastra_convex.values.outcome import Outcome
-from tests.contract.records import at, evaluation, message, run, thread, trace
+from tests.contract.records import at, evaluation, message, run, score, task, thread, trace
 from tests.served import KEY, server
+from tests.server.foreign_calls import MEMORY, MORE, PAGE
 
 SECONDS = 15.0
-PAGE = {"order": "asc", "limit": 10, "withTotal": True}
+_TEXT = {"activeObservations": "seen"}
 THREAD = {"id": "new", "resourceId": "me"}
 MESSAGE = {"id": "new", "role": "user", "type": "text", "content": '"x"'}
 # Stands for one that the service got for the other's list.
@@ -49,13 +50,18 @@ def fill(storage: ConvexStorage, owner: str, name: str) -> None:
     """One of everything that belongs to somebody, with ids that begin with `name`."""
     storage.save_thread(thread(name, owner, createdAt=at(1)))
     for n in range(3):
-        storage.save_message(message(f"{name}-{n}", name, createdAt=at(n)))
+        storage.save_message(message(f"{name}-{n}", name, resourceId=owner, createdAt=at(n)))
     storage.save_resource({"id": owner, "workingMemory": f"of {owner}"})
     storage.save_trace(
         trace(name, resourceId=owner, threadId=name, runId=name, name=f"{name}-n", scope=name)
     )
     storage.save_eval(evaluation(name, name, resourceId=owner, threadId=name))
     storage.save_workflow_run(run(name, name, resourceId=owner, stateType=name))
+    storage.save_score(score(name, resourceId=owner))
+    storage.create_task(task(name, threadId=name, resourceId=owner))
+    storage.insert_observational_memory_record(
+        {**MEMORY, "id": name, "threadId": name, "resourceId": owner, "config": {}, **_TEXT}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +164,7 @@ CALLS: dict[str, list[dict[str, Any]]] = {
     "system:version": [{}],
     "system:statistics": [{}],
     "system:clear": [{"table": "threads"}],
+    **MORE,
 }
 
 # Ids that others have taken: the call is refused, where with another id it would do something.
@@ -204,6 +211,9 @@ def everything(storage: ConvexStorage) -> list[Any]:
         storage.list_traces(thread_id="theirs").traces,
         storage.list_evals(thread_id="theirs").evals,
         storage.list_workflow_runs(workflow_name="theirs").runs,
+        storage.get_score_by_id("theirs"),
+        storage.get_task("theirs"),
+        storage.get_observational_memory("theirs", "other"),
     ]
 
 

@@ -174,8 +174,11 @@ def _settle(jobs: Sequence[Job]) -> None:
 
 def _resolve(jobs: Sequence[Job]) -> None:
     for job in jobs:
-        if not job.waiter.done():
+        # Its result will hold the job. If the job held it too, both would stay, with all that was
+        # saved, until somebody looks for cycles.
+        waiter, job.waiter = job.waiter, None
+        if not waiter.done():
             if job.error is not None:
-                job.waiter.set_exception(job.error)
+                waiter.set_exception(job.error)
             else:
-                job.waiter.set_result(job)
+                waiter.set_result(job)
