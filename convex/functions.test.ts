@@ -77,5 +77,9 @@ test("functions.json is what the functions and the schema say; UPDATE=1 writes i
 test("every function is public, or a step of one that is", () => {
   const all = Object.entries(functions() as Record<string, { visibility: string }>);
   const internal = all.filter(([, { visibility }]) => visibility === "internal");
-  expect(internal.map(([path]) => path).sort()).toEqual(["system:clearMore", "threads:work"]);
+  expect(internal.map(([path]) => path).sort()).toEqual([
+    "spans:work",
+    "system:clearMore",
+    "threads:work",
+  ]);
 });

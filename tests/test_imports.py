@@ -20,7 +20,7 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 FLOOR = ("errors", "values")
 # What both faces of the client may import.
 CLIENT = (
-    *(*FLOOR, "models", "reads", "updates", "_mailbox"),
+    *(*FLOOR, "models", "span", "reads", "updates", "_mailbox"),
     *("backends.base", "backends.open_backend", "backends.open_async_backend"),
 )
 
@@ -38,7 +38,9 @@ WORK = NOT_IN_A_TRANSACTION - {"os", "pathlib", "tempfile"}
 
 TYPE_STUBS = "typing_extensions"  # type checkers bring it along
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-ENTITIES = ("threads", "messages", "resources", "traces", "evals", "workflowRuns", "system")
+ENTITIES = (
+    *("threads", "messages", "resources", "traces", "spans", "evals", "workflowRuns", "system"),
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ LAYERS = {
     "values": Layer(("errors", "values"), not_stdlib=WORK),
     "record": Layer(FLOOR, not_stdlib=WORK),
     "models": Layer((*FLOOR, "record"), not_stdlib=WORK),
-    "reads": Layer((*FLOOR, "record", "models", "reads"), not_stdlib=WORK),
-    "updates": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
+    "span": Layer((*FLOOR, "record"), not_stdlib=WORK),
+    "reads": Layer((*FLOOR, "record", "models", "span", "reads"), not_stdlib=WORK),
+    "updates": Layer((*FLOOR, "record", "models", "span"), not_stdlib=WORK),
     "importers": Layer((*FLOOR, "importers"), not_stdlib=WORK),
     "engine": Layer((*FLOOR, "engine"), not_named=ENTITIES),
     "engine.store": Layer((*FLOOR, "engine"), not_stdlib=frozenset(), not_named=ENTITIES),
@@ -87,7 +90,7 @@ LAYERS = {
     "_mailbox": Layer(FLOOR),
     "_async": Layer((*CLIENT, "_async"), on_use=("backends",)),
     "_sync": Layer((*CLIENT, "_sync"), on_use=("backends",)),
-    "": Layer((*FLOOR, "models", "_version", "_async", "_sync")),
+    "": Layer((*FLOOR, "models", "span", "_version", "_async", "_sync")),
     "testing": Layer(("", "backends.recording")),
     "cli": Layer(
         ("", "errors", "models", "importers", "cli"),

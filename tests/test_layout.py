@@ -7,7 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "src/mastra_convex"
 
-ENTITIES = ("threads", "messages", "resources", "traces", "evals", "workflow_runs", "system")
+ENTITIES = (
+    *("threads", "messages", "resources", "traces", "spans", "evals", "workflow_runs", "system"),
+)
 ENTITY_FILES = (
     f"{PACKAGE}/functions/{{entity}}.py",
     f"{PACKAGE}/_async/{{entity}}.py",

@@ -44,6 +44,7 @@ from mastra_convex.models import (
     WorkflowRun,
     WorkflowRunPage,
 )
+from mastra_convex.span import LightSpan, Span
 
 __all__ = [
     "AsyncConvexStorage",
@@ -61,6 +62,7 @@ __all__ = [
     "FunctionNotFoundError",
     "InvalidArgumentError",
     "InvalidPayloadError",
+    "LightSpan",
     "LimitExceededError",
     "Message",
     "MessagePage",
@@ -71,6 +73,7 @@ __all__ = [
     "OlderFunctionsError",
     "ProjectError",
     "Resource",
+    "Span",
     "StorageClosedError",
     "StorageFileError",
     "TableStatistics",

@@ -88,6 +88,17 @@ class _Number(Field):
     expected = "a number"
 
 
+class _Flag(Field):
+    def encode(self, value: Any, label: str) -> Any:
+        if type(value) is not bool:
+            raise InvalidArgumentError(
+                f"{label}: {self.wire_name} must be true or false, not "
+                f"{type(value).__name__} {value!r:.60}",
+                path=self.wire_name,
+            )
+        return value
+
+
 class _Count(Field):
     types = (int,)
     expected = "a whole number"
@@ -133,6 +144,11 @@ def number(default: Any = _REQUIRED) -> Any:
 def count(default: Any = _REQUIRED) -> Any:
     """A field of a whole number."""
     return _Count(default)
+
+
+def flag(default: Any = _REQUIRED) -> Any:
+    """A field of true or false."""
+    return _Flag(default)
 
 
 def payload(default: Any = _REQUIRED) -> Any:
@@ -185,10 +201,14 @@ def to_milliseconds(value: Any, name: str) -> float:
     return float(moment)
 
 
+def _shown(raw: Any) -> Any:
+    return int(raw) if type(raw) is float and raw.is_integer() else raw
+
+
 @dataclass_transform(
     kw_only_default=True,
     frozen_default=True,
-    field_specifiers=(text, number, count, payload, opaque_text, instant),
+    field_specifiers=(text, number, count, flag, payload, opaque_text, instant),
 )
 class Record:
     """A model: frozen, with typed attributes over a document. Build it with keywords.
@@ -197,6 +217,8 @@ class Record:
     """
 
     noun: ClassVar[str] = "record"
+    # The field that tells which record an error is about.
+    key: ClassVar[str] = "id"
     fields: ClassVar[tuple[Field, ...]] = ()
     _by_name: ClassVar[dict[str, Field]] = {}
     _required: ClassVar[tuple[str, ...]] = ()
@@ -235,7 +257,7 @@ class Record:
                 f"{type(value).__name__} is no {cls.noun}; give {cls.__name__} or a mapping"
             )
         given = cls.adapt(value)
-        label = f"{cls.noun} {given['id']!r:.80}" if "id" in given else cls.noun
+        label = cls.label(given)
         wire: Wire = {}
         extra: Wire = {}
         for name, item in given.items():
@@ -248,13 +270,19 @@ class Record:
                     raise InvalidArgumentError(f"{label}: {wire_name} is given twice")
                 wire[wire_name] = field.encode(item, label)
         for wire_name in cls._required:
-            if not wire.get(wire_name):
+            if wire.get(wire_name) in (None, ""):
                 raise InvalidArgumentError(
                     f"{label}: {wire_name} is missing or empty; give it", path=wire_name
                 )
         if extra:
             wire["extra"] = encode_payload(extra, label)
         return wire
+
+    @classmethod
+    def label(cls, given: Mapping[str, Any]) -> str:
+        """What errors call the record of a mapping."""
+        names = [name for name, field in cls._by_name.items() if field.wire_name == cls.key]
+        return next((f"{cls.noun} {given[n]!r:.80}" for n in names if n in given), cls.noun)
 
     @classmethod
     def encode_field(cls, name: str, value: Any, label: str) -> Any:
@@ -265,6 +293,19 @@ class Record:
     def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Bring Mastra's other shapes of this record into the model's own."""
         return given
+
+    @classmethod
+    def json_text(cls, wire: Wire) -> str:
+        """A document as JSON text, in the form of `to_dict`; its payloads are not decoded."""
+        members = []
+        for field in cls.fields:
+            raw = wire.get(field.wire_name)
+            if raw is not None:
+                if not isinstance(field, (_Payload, _OpaqueText)):
+                    raw = encode_payload(_shown(raw))
+                members.append(f'"{field.wire_name}":{raw}')
+        extra = wire.get("extra", "").strip()[1:-1].strip()
+        return "{" + ",".join([*members, extra] if extra else members) + "}"
 
     @cached_property
     def extra(self) -> dict[str, Any]:
@@ -278,11 +319,8 @@ class Record:
         for field in self.fields:
             raw = self.wire.get(field.wire_name)
             if raw is not None:
-                if isinstance(field, (_Payload, _OpaqueText)):
-                    raw = decode_payload(raw)
-                elif type(raw) is float and raw.is_integer():
-                    raw = int(raw)
-                shown[field.wire_name] = raw
+                decoded = isinstance(field, (_Payload, _OpaqueText))
+                shown[field.wire_name] = decode_payload(raw) if decoded else _shown(raw)
         return {**shown, **self.extra}
 
     def __eq__(self, other: object) -> bool:

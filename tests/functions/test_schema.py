@@ -9,6 +9,8 @@ from mastra_convex.functions.validators import (
     eval_fields,
     message_fields,
     resource_fields,
+    span_body_fields,
+    span_row_fields,
     thread_fields,
     trace_fields,
     workflow_run_fields,
@@ -19,28 +21,42 @@ RECORDS = {
     "messages": message_fields,
     "resources": resource_fields,
     "traces": trace_fields,
+    "spans": span_row_fields,
     "evals": eval_fields,
     "workflowRuns": workflow_run_fields,
+}
+# Documents that belong to records of another table.
+PARTS = ("spanTraces", "spanBodies")
+KEYS = {
+    "workflowRuns": ("workflowName", "id"),
+    "spanTraces": ("traceId",),
+    "spans": ("trace", "spanId"),
+    "spanBodies": ("trace", "spanId"),
+    "counters": ("table", "index", "first", "second"),
 }
 each_table = pytest.mark.parametrize("table", schema.tables.values(), ids=lambda t: t.name)
 
 
 def test_the_tables() -> None:
-    assert list(schema.tables) == [*TABLES, "counters"]
+    assert [name for name in schema.tables if name not in PARTS] == [*TABLES, "counters"]
+    assert schema.tables.keys() >= set(PARTS)
     assert tuple(RECORDS) == TABLES
 
 
 @each_table
 def test_every_record_is_found_by_its_key(table: Table) -> None:
-    key = table.indexes["by_key"].fields
-    expected = {"workflowRuns": ("workflowName", "id")}.get(table.name, ("id",))
-    assert key == (("table", "index", "first", "second") if table.name == "counters" else expected)
+    assert table.indexes["by_key"].fields == KEYS.get(table.name, ("id",))
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_document_is_its_record(name: str) -> None:
-    inside = {"threads": {"messageCount", "lastSeq"}}.get(name, set())
+    inside = {"threads": {"messageCount", "lastSeq"}, "spans": {"trace"}}.get(name, set())
     assert schema.tables[name].fields.keys() == RECORDS[name].keys() | inside
+
+
+def test_a_span_is_a_row_and_a_body() -> None:
+    assert schema.tables["spanBodies"].fields.keys() == {"trace", "spanId", *span_body_fields}
+    assert not span_body_fields.keys() & span_row_fields.keys()
 
 
 @each_table

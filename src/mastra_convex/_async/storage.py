@@ -9,6 +9,7 @@ from mastra_convex._async.copies import AsyncCopies
 from mastra_convex._async.evals import AsyncEvals
 from mastra_convex._async.messages import AsyncMessages
 from mastra_convex._async.resources import AsyncResources
+from mastra_convex._async.spans import AsyncSpans
 from mastra_convex._async.system import AsyncSystem
 from mastra_convex._async.threads import AsyncThreads
 from mastra_convex._async.traces import AsyncTraces
@@ -23,6 +24,7 @@ class AsyncConvexStorage(
     AsyncMessages,
     AsyncResources,
     AsyncTraces,
+    AsyncSpans,
     AsyncEvals,
     AsyncWorkflowRuns,
     AsyncArrivals,

@@ -10,6 +10,7 @@ from mastra_convex._sync.copies import Copies
 from mastra_convex._sync.evals import Evals
 from mastra_convex._sync.messages import Messages
 from mastra_convex._sync.resources import Resources
+from mastra_convex._sync.spans import Spans
 from mastra_convex._sync.system import System
 from mastra_convex._sync.threads import Threads
 from mastra_convex._sync.traces import Traces
@@ -24,6 +25,7 @@ class ConvexStorage(
     Messages,
     Resources,
     Traces,
+    Spans,
     Evals,
     WorkflowRuns,
     Arrivals,

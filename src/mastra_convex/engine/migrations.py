@@ -29,7 +29,11 @@ def _create_commit_log(connection: Connection) -> None:
     connection.execute("INSERT INTO _commits VALUES (1, '[]', '{}')")
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_create_commit_log,)
+def _add_tables(_connection: Connection) -> None:
+    """Tables and indexes of domains that came later are all that this format adds."""
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_create_commit_log, _add_tables)
 FORMAT_VERSION = len(STEPS)
 
 

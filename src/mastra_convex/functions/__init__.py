@@ -7,6 +7,7 @@ from mastra_convex.functions import (
     evals,
     messages,
     resources,
+    spans,
     system,
     threads,
     traces,
@@ -14,6 +15,6 @@ from mastra_convex.functions import (
 )
 from mastra_convex.functions.schema import schema
 
-registry = Registry([threads, messages, resources, traces, evals, workflow_runs, system])
+registry = Registry([threads, messages, resources, traces, spans, evals, workflow_runs, system])
 
 __all__ = ["registry", "schema"]
