@@ -222,11 +222,15 @@ class Record:
     fields: ClassVar[tuple[Field, ...]] = ()
     _by_name: ClassVar[dict[str, Field]] = {}
     _required: ClassVar[tuple[str, ...]] = ()
+    _key_names: ClassVar[tuple[str, ...]] = ()
     wire: Wire
 
     def __init_subclass__(cls) -> None:
         cls.fields = tuple(f for f in vars(cls).values() if isinstance(f, Field))
         cls._required = tuple(f.wire_name for f in cls.fields if f.default is _REQUIRED)
+        cls._key_names = tuple(
+            name for f in cls.fields if f.wire_name == cls.key for name in (f.wire_name, f.name)
+        )
         cls._by_name = {f.name: f for f in cls.fields} | {f.wire_name: f for f in cls.fields}
 
     def __init__(self, **fields: Any) -> None:
@@ -281,8 +285,10 @@ class Record:
     @classmethod
     def label(cls, given: Mapping[str, Any]) -> str:
         """What errors call the record of a mapping."""
-        names = [name for name, field in cls._by_name.items() if field.wire_name == cls.key]
-        return next((f"{cls.noun} {given[n]!r:.80}" for n in names if n in given), cls.noun)
+        for name in cls._key_names:
+            if name in given:
+                return f"{cls.noun} {given[name]!r:.80}"
+        return cls.noun
 
     @classmethod
     def encode_field(cls, name: str, value: Any, label: str) -> Any:
