@@ -283,10 +283,10 @@ class Chapter(Record):
 
 
 def test_errors_name_a_record_by_its_key() -> None:
-    for given in ({"chapterNumber": "7", "id": "x"}, {"chapter_number": "7"}):
+    for mapping in ({"chapterNumber": "7", "id": "x"}, {"chapter_number": "7"}):
         with pytest.raises(InvalidArgumentError, match="chapter '7': begunAt is missing or empty"):
-            Chapter.encode(given)
-    with pytest.raises(InvalidArgumentError, match="^chapter: chapterNumber is missing"):
+            Chapter.encode(mapping)
+    with pytest.raises(InvalidArgumentError, match=r"^chapter: chapterNumber is missing"):
         Chapter.encode({"begunAt": 0})
     assert Chapter.encode({"chapterNumber": "7", "begunAt": 0})["begunAt"] == 0
 

@@ -52,14 +52,16 @@ def save_tree(storage: ConvexStorage, trace_id: str = "t") -> None:
 
 
 def test_what_is_saved_comes_back(storage: ConvexStorage) -> None:
+    payloads: Doc = {name: {"$k": [name, 2**70]} for name in PAYLOADS}
+    texts: Doc = {name: name.upper() for name in TEXTS}
     given = span(
         parentSpanId="p",
         endedAt=at(1),
         isEvent=True,
         links=[{"traceId": "u"}],
         tags=["x"],
-        **{name: {"$k": [name, 2**70]} for name in PAYLOADS},
-        **{name: name.upper() for name in TEXTS},
+        **payloads,
+        **texts,
         events=[{"own": 1}],
     )
     before = now()
@@ -96,7 +98,7 @@ def test_what_is_saved_comes_back(storage: ConvexStorage) -> None:
             span_id="s",
             name="s",
             span_type="generic",
-            started_at=T0,
+            started_at=T0,  # type: ignore[arg-type]
             ended_at=T0,  # type: ignore[arg-type]
         ),
     ],
@@ -247,9 +249,9 @@ def test_a_branch_ends_at_its_depth(storage: ConvexStorage) -> None:
     assert (storage.get_branch("t", "a") or [])[0].input == "i" * 100
     assert storage.get_branch("t", "none") is None
     assert storage.get_branch("none", "root") is None
-    for depth in (-1, 1.0, "1", True):
+    for bad in (-1, 1.0, "1", True):
         with pytest.raises(InvalidArgumentError, match="get_branch: depth must be >= 0 and whole"):
-            storage.get_branch("t", "root", depth)  # type: ignore[arg-type]
+            storage.get_branch("t", "root", bad)  # type: ignore[arg-type]
 
 
 def test_a_branch_cuts_cycles(storage: ConvexStorage) -> None:
@@ -407,7 +409,7 @@ def test_spans_against_a_model(storage: ConvexStorage) -> None:
 @given(value=json_values, mapping=json_objects)
 def test_payloads_are_kept_exactly(storage: ConvexStorage, value: Any, mapping: Doc) -> None:
     # A null is a field that is not there.
-    given = {name: [value] for name in ("input", "output", "error", "links")}
+    given: Doc = {name: [value] for name in ("input", "output", "error", "links")}
     given |= dict.fromkeys(("attributes", "metadata", "scope", "requestContext"), mapping)
     storage.create_span(span(**given))
     found, whole = storage.get_span("t", "s"), storage.get_trace("t")
