@@ -140,7 +140,7 @@ def test_metadata_is_shown_and_harmless(path: str) -> None:
 def test_statistics(path: str) -> None:
     lines = shown("--stats").splitlines()
     assert lines[0].startswith("store.db: ")
-    assert lines[0].endswith(", format 1")
+    assert lines[0].endswith(", format 2")
     rows = {line.split()[0]: line.split()[1:] for line in lines[2:]}
     assert rows["TABLE"] == ["RECORDS", "BYTES"]
     assert rows["threads"][0] == "5"
@@ -151,7 +151,7 @@ def test_statistics(path: str) -> None:
 def test_statistics_as_json(path: str) -> None:
     found = json.loads(shown("--stats", "--json"))
     assert found["file"] == "store.db"
-    assert found["formatVersion"] == 1
+    assert found["formatVersion"] == 2
     assert found["fileBytes"] > 4096
     assert {table["table"]: table["records"] for table in found["tables"]}["evals"] == 1
 
