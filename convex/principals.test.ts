@@ -17,6 +17,11 @@ const page = { order: "desc", limit: 10 };
 const DENIED = "UNAUTHENTICATED";
 const FINE = "no error";
 
+const SPAN = {
+  ...{ traceId: "s", spanId: "root", name: "n", spanType: "agent_run", startedAt: 1 },
+  resourceId: "alice",
+};
+
 // Arguments for alice's records; what alice and bob get. The service is never refused, and nobody
 // gets anything. Where bob is not refused, what he asks for is as absent as if it did not exist.
 const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: string]> = {
@@ -44,6 +49,13 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   "traces:list": [{ ...page, threadId: "t" }, FINE, FINE],
   "traces:listNames": [{ prefix: "", limit: 10 }, DENIED, DENIED],
   "traces:save": [{ trace: { id: "x" } }, DENIED, DENIED],
+  "spans:get": [{ traceId: "s", spanId: "root" }, FINE, FINE],
+  "spans:getRoot": [{ traceId: "s" }, FINE, FINE],
+  "spans:list": [{ ...page, traceId: "s" }, FINE, FINE],
+  "spans:listById": [{ traceId: "s", spanIds: ["root"] }, FINE, FINE],
+  "spans:save": [{ spans: [SPAN] }, DENIED, DENIED],
+  "spans:update": [{ spans: [{ traceId: "s", spanId: "root", name: "x" }] }, DENIED, DENIED],
+  "spans:removeTraces": [{ traceIds: ["s"] }, DENIED, DENIED],
   "evals:get": [{ id: "e" }, FINE, FINE],
   "evals:list": [{ ...page, threadId: "t" }, FINE, FINE],
   "evals:save": [{ eval: { id: "e", agentName: "a", type: "live" } }, DENIED, DENIED],
@@ -69,6 +81,7 @@ beforeEach(async () => {
   await mutation(deployment, "traces:save", { trace: { id: "x", threadId: "t", name: "n" } });
   const score = { id: "e", threadId: "t", agentName: "a", type: "live" };
   await mutation(deployment, "evals:save", { eval: score });
+  await mutation(deployment, "spans:save", { spans: [SPAN] });
   const run = { id: "w", workflowName: "f", resourceId: "alice" };
   await mutation(deployment, "workflowRuns:save", { run });
 });
@@ -115,7 +128,7 @@ test.each([[{ subject: "alice" }], [{ subject: "alice", role: "admin" }]])(
 );
 
 test("an owner reads what a resource may not write", async () => {
-  for (const path of ["threads:get", "traces:get", "evals:get", "workflowRuns:get"]) {
+  for (const path of ["threads:get", "traces:get", "spans:get", "evals:get", "workflowRuns:get"]) {
     expect(await ask(path, alice)).not.toBeNull();
   }
 });
