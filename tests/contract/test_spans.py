@@ -179,7 +179,7 @@ def test_what_cannot_be_updated_is_refused(storage: ConvexStorage) -> None:
         ({"startedAt": None}, "startedAt cannot be removed"),
         ({"endedAt": None, "ended_at": 1}, "endedAt is given twice"),
         ({"runId": "a", "run_id": "b"}, "runId is given twice"),
-        ({"isEvent": 1}, "isEvent must be true or false"),
+        ({"isEvent": 1}, "isEvent must be True or False"),
     ):
         with pytest.raises(InvalidArgumentError, match=f"update_span: span 's': {problem}"):
             storage.update_span("t", "s", updates)
