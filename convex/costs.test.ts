@@ -20,6 +20,10 @@ const message = (id: string, threadId = "t1", content = '"Hello"') => ({
 const messages = (count: number, name: string, threadId = "t1") =>
   Array.from({ length: count }, (_, i) => message(`${name}${i}`, threadId));
 const trace = (id: string) => ({ id, threadId: "t1", runId: "r", scope: "s", name: "n" });
+const spans = Array.from({ length: 10 }, (_, i) => ({
+  ...{ traceId: "s", spanId: `s${i}`, name: "n", spanType: "generic", startedAt: i, input: "1" },
+  ...(i > 0 && { parentSpanId: "s0" }),
+}));
 const score = (id: string) => ({ id, threadId: "t1", agentName: "a", type: "live" });
 const run = (id: string, stateType: string) => ({
   ...{ id, workflowName: "w", resourceId: "alice", stateType, state: "{}" },
@@ -173,6 +177,17 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["a trace by its id", "traces:get", { id: "x1" }],
   ["40 traces of a thread", "traces:list", { ...page, threadId: "t1", withTotal: true }],
   ["the names of traces, of which there is one", "traces:listNames", { prefix: "", limit: 40 }],
+  ["a new trace of 10 spans", "spans:save", { spans }],
+  [
+    "the end of a span",
+    "spans:update",
+    { spans: [{ traceId: "s", spanId: "s1", endedAt: 9, output: "1" }] },
+  ],
+  ["a span by its id", "spans:get", { traceId: "s", spanId: "s1" }],
+  ["the root of a trace", "spans:getRoot", { traceId: "s" }],
+  ["its structure, 10 spans", "spans:list", { traceId: "s", order: "asc", limit: 40 }],
+  ["5 of them whole", "spans:listById", { traceId: "s", spanIds: ["s1", "s2", "s3", "s4", "s5"] }],
+  ["deleting a trace of 10 spans", "spans:removeTraces", { traceIds: ["s"] }],
   ["a new eval, in four lists", "evals:save", { eval: score("new") }],
   ["an eval by its id", "evals:get", { id: "e1" }],
   ["40 evals of an agent", "evals:list", { ...page, agentName: "a", withTotal: true }],

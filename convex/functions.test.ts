@@ -79,6 +79,7 @@ test("every function is public, or a step of one that is", () => {
   const internal = all.filter(([, { visibility }]) => visibility === "internal");
   expect(internal.map(([path]) => path).sort()).toEqual([
     "schedules:removeMore",
+    "spans:work",
     "system:clearMore",
     "threads:work",
   ]);

@@ -63,6 +63,10 @@ const INSTALLATION = {
   ...{ id: "i", platform: "slack", agentId: "a", status: "active" },
   ...{ webhookId: "h", data: "{}" },
 };
+const SPAN = {
+  ...{ traceId: "s", spanId: "root", name: "n", spanType: "agent_run", startedAt: 1 },
+  resourceId: "alice",
+};
 
 // Arguments for alice's records; what alice and bob get. The service is never refused, and nobody
 // gets anything. Where bob is not refused, what he asks for is as absent as if it did not exist.
@@ -100,6 +104,13 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   "traces:list": [{ ...page, threadId: "t" }, FINE, FINE],
   "traces:listNames": [{ prefix: "", limit: 10 }, DENIED, DENIED],
   "traces:save": [{ trace: { id: "x" } }, DENIED, DENIED],
+  "spans:get": [{ traceId: "s", spanId: "root" }, FINE, FINE],
+  "spans:getRoot": [{ traceId: "s" }, FINE, FINE],
+  "spans:list": [{ ...page, traceId: "s" }, FINE, FINE],
+  "spans:listById": [{ traceId: "s", spanIds: ["root"] }, FINE, FINE],
+  "spans:save": [{ spans: [SPAN] }, DENIED, DENIED],
+  "spans:update": [{ spans: [{ traceId: "s", spanId: "root", name: "x" }] }, DENIED, DENIED],
+  "spans:removeTraces": [{ traceIds: ["s"] }, DENIED, DENIED],
   "evals:get": [{ id: "e" }, FINE, FINE],
   "evals:list": [{ ...page, threadId: "t" }, FINE, FINE],
   "evals:save": [{ eval: { id: "e", agentName: "a", type: "live" } }, DENIED, DENIED],
@@ -215,6 +226,7 @@ beforeEach(async () => {
   await mutation(deployment, "traces:save", { trace: { id: "x", threadId: "t", name: "n" } });
   const score = { id: "e", threadId: "t", agentName: "a", type: "live" };
   await mutation(deployment, "evals:save", { eval: score });
+  await mutation(deployment, "spans:save", { spans: [SPAN] });
   const run = { ...RUN, resourceId: "alice", state: '{"context":{}}' };
   await mutation(deployment, "workflowRuns:save", { run });
   await mutation(deployment, "observationalMemory:save", { record: memory });
@@ -268,7 +280,8 @@ test.each([[{ subject: "alice" }], [{ subject: "alice", role: "admin" }]])(
 );
 
 test("an owner reads what a resource may not write", async () => {
-  const entities = ["threads", "traces", "evals", "workflowRuns", "scores", "backgroundTasks"];
+  const jobs = ["workflowRuns", "scores", "backgroundTasks"];
+  const entities = ["threads", "traces", "spans", "evals", ...jobs];
   for (const entity of entities) expect(await ask(`${entity}:get`, alice)).not.toBeNull();
   expect((await ask("scores:list", alice)).page).toHaveLength(1);
   expect((await ask("backgroundTasks:list", alice)).page).toHaveLength(1);

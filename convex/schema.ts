@@ -20,6 +20,8 @@ import {
   scheduleFields,
   scheduleTriggerFields,
   scoreFields,
+  spanBodyFields,
+  spanRowFields,
   threadFields,
   time,
   traceFields,
@@ -67,6 +69,36 @@ export const tables = {
     .index("by_scope", ["scope", "timestamp"])
     // names that begin with a text
     .index("by_name", ["name", "timestamp"]),
+  // One document a trace of spans. Its spans name it by its `_id` as text in `trace`, so that they
+  // are there for readers as long as it is, and one that is deleted may come anew.
+  spanTraces: defineTable({
+    traceId: v.string(),
+    // The root, or until there is one the first span that came: whose the trace is.
+    headSpanId: v.string(),
+    resourceId: v.optional(v.string()),
+    organizationId: v.optional(v.string()),
+    // Of the root; missing until there is one.
+    startedAt: v.optional(time()),
+    // Whether any span has an error (their number is a counter).
+    failed: v.boolean(),
+    chunked,
+  })
+    // get, save
+    .index("by_key", ["traceId"]),
+  spans: defineTable({ trace: v.string(), ...spanRowFields, chunked })
+    // get, save, update
+    .index("by_key", ["trace", "spanId"])
+    // a trace's structure, in the order of arrival: what comes later moves no page before it
+    .index("by_trace", ["trace"]),
+  // What is large of a span, so that lists and structures need not read it.
+  spanBodies: defineTable({
+    trace: v.string(),
+    spanId: v.string(),
+    ...spanBodyFields,
+    chunked,
+  })
+    // get, save, update
+    .index("by_key", ["trace", "spanId"]),
   evals: defineTable({ ...evalFields, chunked })
     // get, save
     .index("by_key", ["id"])

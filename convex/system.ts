@@ -3,7 +3,7 @@
 import { v } from "convex/values";
 import { requireService, storageMutation, storageQuery, storageStep } from "./lib/access.js";
 import { clearSome, newestTime } from "./lib/clearing.js";
-import { TABLES } from "./lib/tables.js";
+import { PARTS, type Table, TABLES } from "./lib/tables.js";
 import * as totals from "./lib/totals.js";
 import { FORMAT_VERSION, FUNCTIONS_VERSION } from "./lib/version.js";
 
@@ -25,7 +25,10 @@ export const statistics = storageQuery({
     const found = [];
     for (const table of TABLES) {
       const { documents, bytes } = await totals.total(ctx.db, table);
-      found.push({ table, records: documents, bytes });
+      const parts: readonly Table[] = table === "spans" ? PARTS.spans : [];
+      let size = bytes;
+      for (const part of parts) size += (await totals.total(ctx.db, part)).bytes;
+      found.push({ table, records: documents, bytes: size });
     }
     return found;
   },

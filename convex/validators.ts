@@ -139,6 +139,97 @@ export const workflowRunFields = {
   extra: v.optional(payload()),
 };
 
+// What lists and filters look at. `parentSpanId` is missing in a root, `endedAt` while it runs, and
+// `error` unless it failed.
+export const spanRowFields = {
+  traceId: v.string(),
+  spanId: v.string(),
+  parentSpanId: v.optional(v.string()),
+  name: v.string(),
+  spanType: v.string(),
+  isEvent: v.optional(v.boolean()),
+  startedAt: time(),
+  endedAt: v.optional(time()),
+  error: v.optional(payload()),
+  metadata: v.optional(payload()),
+  scope: v.optional(payload()),
+  tags: v.optional(payload()),
+  entityType: v.optional(v.string()),
+  entityId: v.optional(v.string()),
+  entityName: v.optional(v.string()),
+  entityVersionId: v.optional(v.string()),
+  parentEntityType: v.optional(v.string()),
+  parentEntityId: v.optional(v.string()),
+  parentEntityName: v.optional(v.string()),
+  parentEntityVersionId: v.optional(v.string()),
+  rootEntityType: v.optional(v.string()),
+  rootEntityId: v.optional(v.string()),
+  rootEntityName: v.optional(v.string()),
+  rootEntityVersionId: v.optional(v.string()),
+  userId: v.optional(v.string()),
+  organizationId: v.optional(v.string()),
+  resourceId: v.optional(v.string()),
+  runId: v.optional(v.string()),
+  sessionId: v.optional(v.string()),
+  threadId: v.optional(v.string()),
+  messageId: v.optional(v.string()),
+  requestId: v.optional(v.string()),
+  environment: v.optional(v.string()),
+  source: v.optional(v.string()),
+  serviceName: v.optional(v.string()),
+  experimentId: v.optional(v.string()),
+  createdAt: time(),
+  updatedAt: time(),
+};
+
+// What only a reader of the span itself looks at; it may be large.
+export const spanBodyFields = {
+  input: v.optional(payload()),
+  output: v.optional(payload()),
+  attributes: v.optional(payload()),
+  requestContext: v.optional(payload()),
+  links: v.optional(payload()),
+  extra: v.optional(payload()),
+};
+
+export const spanFields = { ...spanRowFields, ...spanBodyFields };
+
+export const LIGHT = [
+  "traceId",
+  "spanId",
+  "parentSpanId",
+  "name",
+  "spanType",
+  "isEvent",
+  "startedAt",
+  "endedAt",
+  "error",
+  "entityType",
+  "entityId",
+  "entityName",
+  "createdAt",
+  "updatedAt",
+] as const;
+export const lightSpanFields = pick(spanRowFields, LIGHT);
+
+const { traceId: _t, spanId: _s, createdAt: _c, updatedAt: _u, ...changeable } = spanFields;
+const { name, spanType, startedAt, ...clearable } = changeable;
+const CLEARABLE = Object.keys(clearable) as (keyof typeof clearable)[];
+/** What an update takes: any of a span's fields, and the names of those to remove. */
+export const spanChange = {
+  traceId: v.string(),
+  spanId: v.string(),
+  ...clearable,
+  name: v.optional(name),
+  spanType: v.optional(spanType),
+  startedAt: v.optional(startedAt),
+  cleared: v.optional(v.array(v.union(...CLEARABLE.map((field) => v.literal(field))))),
+};
+
+function pick<F, N extends keyof F>(fields: F, names: readonly N[]): Pick<F, N> {
+  return Object.fromEntries(names.map((each) => [each, fields[each]])) as Pick<F, N>;
+}
+
 export const observationalMemoryFields = {
   id: v.string(),
   scope: v.union(v.literal("thread"), v.literal("resource")),

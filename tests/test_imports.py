@@ -20,7 +20,7 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 FLOOR = ("errors", "values")
 # What both faces of the client may import.
 CLIENT = (
-    *(*FLOOR, "models", "models_jobs", "domains", "reads", "_mailbox", "_pauses"),
+    *(*FLOOR, "models", "models_jobs", "span", "domains", "reads", "_mailbox", "_pauses"),
     *("updates", "updates_jobs", "memory_updates"),
     *("backends.base", "backends.credentials"),
     *("backends.Options", "backends.open_backend", "backends.open_async_backend"),
@@ -49,7 +49,7 @@ REMOTE = (
 TYPE_STUBS = "typing_extensions"  # type checkers bring it along
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 ENTITIES = (
-    *("threads", "messages", "resources", "traces", "evals", "workflowRuns", "system"),
+    *("threads", "messages", "resources", "traces", "spans", "evals", "workflowRuns", "system"),
     *("scores", "schedules", "backgroundTasks", "channels"),
 )
 
@@ -72,9 +72,10 @@ LAYERS = {
     "record": Layer(FLOOR, not_stdlib=WORK),
     "models": Layer((*FLOOR, "record"), not_stdlib=WORK),
     "models_jobs": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
+    "span": Layer((*FLOOR, "record"), not_stdlib=WORK),
     "domains": Layer(("errors",), not_stdlib=WORK),
-    "reads": Layer((*FLOOR, "record", "models", "models_jobs", "reads"), not_stdlib=WORK),
-    "updates": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
+    "reads": Layer((*FLOOR, "record", "models", "models_jobs", "span", "reads"), not_stdlib=WORK),
+    "updates": Layer((*FLOOR, "record", "models", "span"), not_stdlib=WORK),
     "memory_updates": Layer((*FLOOR, "record", "models"), not_stdlib=frozenset({"sqlite3"})),
     # A record that has no id gets one.
     "updates_jobs": Layer((*FLOOR, "record", "models_jobs"), not_stdlib=WORK - {"uuid"}),
@@ -126,7 +127,7 @@ LAYERS = {
     "_pauses": Layer(),
     "_async": Layer((*CLIENT, "_async"), on_use=("backends",)),
     "_sync": Layer((*CLIENT, "_sync"), on_use=("backends",)),
-    "": Layer((*FLOOR, "models", "models_jobs", "_version", "_async", "_sync")),
+    "": Layer((*FLOOR, "models", "models_jobs", "span", "_version", "_async", "_sync")),
     "testing": Layer(("", "backends.recording")),
     "cli": Layer(
         ("", "errors", "models", "importers", "cli"),

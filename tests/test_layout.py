@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "src/mastra_convex"
 
 ENTITIES = (
-    *("threads", "messages", "resources", "traces", "evals", "workflow_runs"),
+    *("threads", "messages", "resources", "traces", "spans", "evals", "workflow_runs"),
     *("observational_memory", "scores", "schedules", "background_tasks", "channels"),
     "system",
 )

@@ -1,6 +1,7 @@
 """The machinery of models: fields, documents, times."""
 
 import copy
+import json
 import pickle
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -13,10 +14,12 @@ from mastra_convex.errors import InvalidArgumentError, InvalidPayloadError
 from mastra_convex.record import (
     Record,
     count,
+    flag,
     instant,
     number,
     opaque_text,
     payload,
+    records,
     text,
     to_milliseconds,
 )
@@ -34,6 +37,7 @@ class Book(Record):
     short_title: str | None = text(default=None)
     weight: float | None = number(default=None)
     pages: int | None = count(default=None)
+    lent: bool = flag(default=False)
     notes: Any = payload(default=None)
     diary: str | None = opaque_text(default=None)
     printed_at: datetime = instant(default=None)
@@ -50,6 +54,7 @@ FULL = Book(
     short_title="B",
     weight=0.5,
     pages=7,
+    lent=True,
     notes={"a": [1]},
     diary="\ud800",
     printed_at=EPOCH + timedelta(milliseconds=1500),
@@ -62,6 +67,7 @@ def test_attributes_and_document_say_the_same() -> None:
         "shortTitle": "B",
         "weight": 0.5,
         "pages": 7,
+        "lent": True,
         "notes": '{"a":[1]}',
         "diary": '"\\ud800"',
         "printedAt": 1500.0,
@@ -74,6 +80,7 @@ def test_attributes_and_document_say_the_same() -> None:
         "shortTitle": "B",
         "weight": 0.5,
         "pages": 7,
+        "lent": True,
         "notes": {"a": [1]},
         "diary": "\ud800",
         "printedAt": 1500,
@@ -131,6 +138,7 @@ def test_a_keyword_that_is_no_field_is_a_mistake_in_the_program() -> None:
         ({"id": "b", "weight": "heavy"}, "book 'b': weight must be a number, not str 'heavy'"),
         ({"id": "b", "weight": True}, "book 'b': weight must be a number, not bool True"),
         ({"id": "b", "pages": 1.5}, "book 'b': pages must be a whole number, not float 1.5"),
+        ({"id": "b", "lent": 1}, "book 'b': lent must be True or False, not int 1"),
         ({"id": "b", "diary": {"a": 1}}, "book 'b': diary must be text, not dict {'a': 1}"),
         ({"id": "b", "short_title": "x", "shortTitle": "x"}, "book 'b': shortTitle is given twice"),
         ({"id": "x" * 200, "pages": "7"}, f"book {'x' * 79}"),
@@ -262,3 +270,38 @@ def test_a_number_of_milliseconds_comes_back(milliseconds: int) -> None:
     book = Book.of(Book.encode({"id": "b", "printed_at": milliseconds}))
     assert book.to_dict()["printedAt"] == milliseconds
     assert Book.encode({"id": "b", "printedAt": book.printed_at}) == book.wire
+
+
+class Chapter(Record):
+    """A record with another key, whose moment is required."""
+
+    noun = "chapter"
+    key = "chapterNumber"
+
+    chapter_number: str = text()
+    begun_at: datetime = instant()
+    notes: Any = payload(default=None)
+    books: list[Book] = records(Book, default=None)
+
+
+def test_errors_name_a_record_by_its_key() -> None:
+    for mapping in ({"chapterNumber": "7", "id": "x"}, {"chapter_number": "7"}):
+        with pytest.raises(InvalidArgumentError, match="chapter '7': begunAt is missing or empty"):
+            Chapter.encode(mapping)
+    with pytest.raises(InvalidArgumentError, match=r"^chapter: chapterNumber is missing"):
+        Chapter.encode({"begunAt": 0})
+    assert Chapter.encode({"chapterNumber": "7", "begunAt": 0})["begunAt"] == 0
+
+
+@given(notes=json_values, own=json_values)
+def test_a_document_as_json(notes: Any, own: Any) -> None:
+    given = {"chapterNumber": "é", "begunAt": 1.5, "notes": notes, "own": own}
+    wire = Chapter.encode({**given, "books": [{"id": "b", "notes": notes, "pages": 7}]})
+    assert exactly(json.loads(Chapter.json_text(wire)), Chapter.of(wire).to_dict())
+    for extra in ("{}", "{ }"):
+        assert json.loads(
+            Chapter.json_text({"chapterNumber": "1", "begunAt": 2.0, "extra": extra})
+        ) == {
+            "chapterNumber": "1",
+            "begunAt": 2,
+        }

@@ -11,6 +11,9 @@ from mastra_convex.updates import (
     message_changes,
     message_documents,
     record_change,
+    span_batches,
+    span_change_batches,
+    trace_removals,
 )
 
 MESSAGE = {"id": "m", "threadId": "t", "role": "user", "content": "x"}
@@ -85,3 +88,31 @@ def test_changes_of_a_record() -> None:
         record_change(Thread, 5, title="A")
     with pytest.raises(InvalidArgumentError, match="thread 't': title must be text, not int 5"):
         record_change(Thread, "t", title=5)
+
+
+def test_spans_go_in_batches_that_fit() -> None:
+    def sizes(batches: list[dict[str, Any]]) -> list[int]:
+        return [len(batch["spans"]) for batch in batches]
+
+    own = {"traceId": "t", "spanId": "s", "name": "n", "spanType": "x", "startedAt": 1}
+    assert span_batches([]) == []
+    assert sizes(span_batches([own] * 1001)) == [500, 500, 1]
+    mib = 1024 * 1024
+    large = [{**own, "input": text} for text in ("a" * mib, "ä" * mib, "a" * mib, "a" * 9 * mib)]
+    # By their bytes; one that is too large alone is for the function to refuse.
+    assert sizes(span_batches([*large, own])) == [2, 1, 1, 1]
+    change = {"traceId": "t", "spanId": "s", "updates": {"output": "a" * mib}}
+    assert sizes(span_change_batches([change] * 8)) == [3, 3, 2]
+    batches = span_batches([{**own, "spanId": str(n)} for n in range(1200)])
+    ids = [each["spanId"] for batch in batches for each in batch["spans"]]
+    assert ids == [str(n) for n in range(1200)]
+
+
+def test_traces_are_deleted_in_batches() -> None:
+    ids = [str(n) for n in range(120)]
+    batches = trace_removals(ids, None, "r")
+    assert [len(batch["traceIds"]) for batch in batches] == [50, 50, 20]
+    assert [name for batch in batches for name in batch["traceIds"]] == ids
+    assert all(batch.keys() == {"traceIds", "resourceId"} for batch in batches)
+    assert trace_removals(["a"], "o", None) == [{"traceIds": ["a"], "organizationId": "o"}]
+    assert trace_removals([], None, None) == []

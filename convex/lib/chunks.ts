@@ -9,7 +9,7 @@ import type { Id } from "../_generated/dataModel.js";
 import type { Reader, Writer } from "./access.js";
 import { limitExceeded } from "./errors.js";
 import { MUTATION_BYTES } from "./load.js";
-import { type Fields, isIndexed, type Row, type StoredOf, type Table } from "./tables.js";
+import { type Fields, isIndexed, nameOf, type Row, type StoredOf, type Table } from "./tables.js";
 import { utf8Length } from "./text.js";
 
 /** The most text that one row holds, in bytes. */
@@ -80,8 +80,8 @@ export function pack(table: Table, record: Fields): Packed {
 
 function tooLarge(table: Table, record: Fields, size: number, limit: number, where = "") {
   return limitExceeded(
-    `record '${record.id}' of ${table} has ${size} bytes${where}; at most ${limit} can be stored`,
-    { table, id: String(record.id), size, limit },
+    `record '${nameOf(table, record)}' of ${table} has ${size} bytes${where}; at most ${limit} can be stored`,
+    { table, id: nameOf(table, record), size, limit },
   );
 }
 

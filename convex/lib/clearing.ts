@@ -7,24 +7,28 @@ import { removeThread } from "./cascade.js";
 import { removeSchedule } from "./history.js";
 import { removeMemory } from "./observations.js";
 import * as records from "./records.js";
+import { hideTrace, removeSpans } from "./spanRemoval.js";
+import { MAX_TRACES } from "./spans.js";
 import { drain } from "./steps.js";
-import type { Row, Table } from "./tables.js";
+import type { Row, Whole } from "./tables.js";
 
 /** The time of the newest record, or undefined: what comes in later is not to be cleared. */
-export async function newestTime(ctx: Writer, table: Table): Promise<number | undefined> {
-  const newest = await ctx.db.query(table).withIndex("by_creation_time").order("desc").first();
+export async function newestTime(ctx: Writer, table: Whole): Promise<number | undefined> {
+  const rows = ctx.db.query(table === "spans" ? "spanTraces" : table);
+  const newest = await rows.withIndex("by_creation_time").order("desc").first();
   return newest?._creationTime;
 }
 
 /** Delete records that came in until then; what is left is scheduled. */
-export async function clearSome(ctx: Writer, table: Table, until: number): Promise<void> {
+export async function clearSome(ctx: Writer, table: Whole, until: number): Promise<void> {
+  if (table === "spans") return clearTraces(ctx, until);
   const next = (count: number) =>
     ctx.db
       .query(table)
       .withIndex("by_creation_time", (q) => q.lte("_creationTime", until))
       .take(count);
   const removed = new Map<string, number>();
-  const done = await drain<Table>(ctx, next, async (row) => {
+  const done = await drain<Whole>(ctx, next, async (row) => {
     if (table === "threads") return removeThread(ctx, row as Row<"threads">);
     if (table === "observationalMemory") {
       await removeMemory(ctx, row as Row<"observationalMemory">);
@@ -40,6 +44,19 @@ export async function clearSome(ctx: Writer, table: Table, until: number): Promi
   });
   await forgetMessages(ctx, removed);
   if (!done) await ctx.scheduler.runAfter(0, internal.system.clearMore, { table, until });
+}
+
+/** Delete traces that came in until then, with their spans. */
+async function clearTraces(ctx: Writer, until: number): Promise<void> {
+  const traces = await ctx.db
+    .query("spanTraces")
+    .withIndex("by_creation_time", (q) => q.lte("_creationTime", until))
+    .take(MAX_TRACES);
+  const hidden: string[] = [];
+  for (const trace of traces) hidden.push(await hideTrace(ctx, trace));
+  await removeSpans(ctx, hidden);
+  if (traces.length < MAX_TRACES) return;
+  await ctx.scheduler.runAfter(0, internal.system.clearMore, { table: "spans", until });
 }
 
 /** Take deleted messages off the counts of their threads. */

@@ -92,6 +92,20 @@ export function ownedAfter(ctx: Reader, resourceId: string, after: string, count
     .take(count);
 }
 
+/** Add to a counter that is no list's; returns what it counts after this transaction. */
+export async function add(ctx: Writer, table: Table, name: string, value: string, delta: number) {
+  const key = keyOf(table, name, [value]);
+  const counter = await findCounter(ctx.db, key);
+  ctx.tally.count(key, delta);
+  return (counter?.count ?? 0) + delta;
+}
+
+/** Forget a counter that is no list's, if it is there. */
+export async function forget(ctx: Writer, table: Table, name: string, value: string) {
+  const key = keyOf(table, name, [value]);
+  ctx.tally.count(key, -((await findCounter(ctx.db, key))?.count ?? 0));
+}
+
 function keyOf(table: Table, index: string, values: string[]) {
   const [first, second = ""] = values as [string, string?];
   return { table, index, first, second };

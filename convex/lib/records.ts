@@ -9,9 +9,11 @@ import { conflict } from "./errors.js";
 import {
   type Fields,
   indexFields,
+  nameOf,
   type Public,
   type PublicOf,
   type Row,
+  shardName,
   type Stored,
   type StoredOf,
   type Table,
@@ -19,7 +21,7 @@ import {
 
 /** The record in what is stored. */
 function publicRecord<R extends Row>(stored: StoredOf<R>): PublicOf<R> {
-  const { messageCount, lastSeq, takenOver, ...record } = stored as Fields;
+  const { messageCount, lastSeq, takenOver, trace, ...record } = stored as Fields;
   return record as PublicOf<R>;
 }
 
@@ -130,7 +132,7 @@ export async function insert<T extends Table>(
   record: Stored<T>,
 ): Promise<Public<T>> {
   const bytes = await put(ctx, table, record);
-  ctx.load.take("written", bytes, `saving '${(record as Fields).id}' in ${table}`);
+  ctx.load.take("written", bytes, `saving '${nameOf(table, record)}' in ${table}`);
   return publicRecord<Row<T>>(record);
 }
 
@@ -156,7 +158,7 @@ export async function replace<T extends Table>(
 ): Promise<Public<T>> {
   if (equal(before.record as Fields, record as Fields)) return publicRecord<Row<T>>(record);
   const { row, texts, bytes } = chunks.pack(table, record as Fields);
-  ctx.load.take("written", bytes, `saving '${(record as Fields).id}' in ${table}`);
+  ctx.load.take("written", bytes, `saving '${nameOf(table, record)}' in ${table}`);
   const id = before.row._id as Id<Table>;
   await ctx.db.replace(id, row as any);
   const same = (field: string) =>
@@ -194,16 +196,25 @@ export async function patchRow<T extends Table>(
 
 /** Delete a record with its text and keep the counters right. */
 export async function remove(ctx: Writer, table: Table, row: Row): Promise<void> {
-  const loaded = await chunks.load(ctx, row);
+  await removeLoaded(ctx, table, await chunks.load(ctx, row));
+}
+
+/** As `remove`, for a record that was loaded. */
+export async function removeLoaded<T extends Table>(
+  ctx: Writer,
+  table: T,
+  before: Loaded<Row<T>>,
+): Promise<void> {
+  const loaded = before as unknown as Loaded<Row>;
   for (const field of loaded.parts.keys()) await chunks.erase(ctx, loaded, field);
-  await ctx.db.delete(row._id as Id<Table>);
-  count(ctx, table, row, null);
+  await ctx.db.delete(loaded.row._id as Id<Table>);
+  count(ctx, table, loaded.row, null);
 }
 
 function count(ctx: Writer, table: Table, before: Row | null, after: Row | null): void {
   counters.changed(ctx, table, before, after);
   const documents = (after ? 1 : 0) - (before ? 1 : 0);
   const bytes = (after ? chunks.sizeOf(after) : 0) - (before ? chunks.sizeOf(before) : 0);
-  // A record's totals are kept where its id puts them, which never changes.
-  ctx.tally.grow(table, (after ?? before)!.id, documents, bytes);
+  // A record's totals are kept where its key puts them, which never changes.
+  ctx.tally.grow(table, shardName(table, (after ?? before)!), documents, bytes);
 }

@@ -8,6 +8,7 @@ export const TABLES = [
   "messages",
   "resources",
   "traces",
+  "spans",
   "evals",
   "workflowRuns",
   "observationalMemory",
@@ -19,14 +20,20 @@ export const TABLES = [
   "channelInstallations",
   "channelConfigs",
 ] as const;
-export type Table = (typeof TABLES)[number];
+/** A table whose documents are records of their own. */
+export type Whole = (typeof TABLES)[number];
+/** Tables whose documents are parts of other tables' records: counted and cleared with them. */
+export const PARTS = { spans: ["spanBodies", "spanTraces"] } as const;
+const ALL = [...TABLES, ...PARTS.spans] as const;
+export type Table = (typeof ALL)[number];
 
 type Rows = { [T in Table]: Doc<T> };
 
 /** A document as it rests in its table. */
 export type Row<T extends Table = Table> = Rows[T];
 
-type Internal = "_id" | "_creationTime" | "chunked" | "messageCount" | "lastSeq" | "takenOver";
+type Internal =
+  "_id" | "_creationTime" | "chunked" | "messageCount" | "lastSeq" | "takenOver" | "trace";
 
 /** A record as functions return it. */
 export type PublicOf<R extends Row> = Omit<R, Internal>;
@@ -46,8 +53,18 @@ export function indexFields(table: Table, index: string): string[] {
   return found.fields;
 }
 
+/** What a record is called, and what never changes of it: the last part of its key. */
+export function nameOf(table: Table, record: object): string {
+  return String((record as Fields)[indexFields(table, "by_key").at(-1)!]);
+}
+
+/** What decides where a record's totals are kept: those of a trace's spans are in one place. */
+export function shardName(table: Table, record: object): string {
+  return "trace" in record ? String(record.trace) : nameOf(table, record);
+}
+
 const searched = new Map(
-  TABLES.map((table) => {
+  ALL.map((table) => {
     const indexes = schema.tables[table][" indexes"]();
     return [table, new Set(indexes.flatMap((index) => index.fields))];
   }),

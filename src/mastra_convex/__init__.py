@@ -59,6 +59,7 @@ from mastra_convex.models_jobs import (
     Score,
     ScorePage,
 )
+from mastra_convex.span import LightSpan, Span
 
 __all__ = [
     "ActivatedObservations",
@@ -82,6 +83,7 @@ __all__ = [
     "FunctionNotFoundError",
     "InvalidArgumentError",
     "InvalidPayloadError",
+    "LightSpan",
     "LimitExceededError",
     "Message",
     "MessagePage",
@@ -98,6 +100,7 @@ __all__ = [
     "ScheduleTrigger",
     "Score",
     "ScorePage",
+    "Span",
     "StorageClosedError",
     "StorageFileError",
     "TableStatistics",

@@ -51,6 +51,63 @@ METHODS: dict[str, tuple[str, ...]] = {
         "clearObservationalMemory",
         "dangerouslyClearAll",
     ),
+    "observability": (
+        "getFeatures",
+        "createSpan",
+        "updateSpan",
+        "getSpan",
+        "getRootSpan",
+        "getTrace",
+        "getStructure",
+        "getTraceLight",
+        "getBranch",
+        "getSpans",
+        "listTraces",
+        "listTracesLight",
+        "queryTraces",
+        "getTraceQueryObservedFields",
+        "getTraceQueryValues",
+        "queryThreads",
+        "listBranches",
+        "batchCreateSpans",
+        "batchUpdateSpans",
+        "batchDeleteTraces",
+        "batchCreateLogs",
+        "listLogs",
+        "batchCreateMetrics",
+        "listMetrics",
+        "getMetricAggregate",
+        "getMetricBreakdown",
+        "getMetricTimeSeries",
+        "getMetricPercentiles",
+        "getMetricNames",
+        "getMetricLabelKeys",
+        "getMetricLabelValues",
+        "getEntityTypes",
+        "getEntityNames",
+        "getServiceNames",
+        "getEnvironments",
+        "getTags",
+        "createScore",
+        "batchCreateScores",
+        "listScores",
+        "getScoreById",
+        "getScoreAggregate",
+        "getScoreBreakdown",
+        "getScoreTimeSeries",
+        "getScorePercentiles",
+        "deleteScores",
+        "createFeedback",
+        "batchCreateFeedback",
+        "listFeedback",
+        "updateFeedbackReviewStatus",
+        "getFeedbackAggregate",
+        "getFeedbackBreakdown",
+        "getFeedbackTimeSeries",
+        "getFeedbackPercentiles",
+        "deleteFeedback",
+        "dangerouslyClearAll",
+    ),
     "workflows": (
         "supportsConcurrentUpdates",
         "persistWorkflowSnapshot",
@@ -108,33 +165,41 @@ METHODS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# The domains that are not here, and what to use instead where there is something.
-UNSUPPORTED: dict[str, str] = {
-    "observability": "traces are saved and listed whole, with save_trace and list_traces",
-    "agents": "",
-    "blobs": "",
-    "datasets": "",
-    "experiments": "",
-    "favorites": "",
-    "harness": "",
-    "knowledge": "",
-    "mcpClients": "",
-    "mcpServers": "",
-    "notifications": "",
-    "promptBlocks": "",
-    "scorerDefinitions": "",
-    "skills": "",
-    "threadState": "",
-    "toolProviderConnections": "",
-    "workflowDefinitions": "",
-    "workspaces": "",
+# The domains that are not here.
+UNSUPPORTED = (
+    "agents",
+    "blobs",
+    "datasets",
+    "experiments",
+    "favorites",
+    "harness",
+    "knowledge",
+    "mcpClients",
+    "mcpServers",
+    "notifications",
+    "promptBlocks",
+    "scorerDefinitions",
+    "skills",
+    "threadState",
+    "toolProviderConnections",
+    "workflowDefinitions",
+    "workspaces",
+)
+
+_RENAMED = {
+    "dangerouslyClearAll": "clear_table",
+    "getStructure": "get_trace_structure",
+    "getTraceLight": "get_trace_structure",
 }
+# Their names have been given to methods on other records: `Trace` documents, and the domain of
+# scores.
+_TAKEN = {("observability", "listTraces"), ("observability", "getScoreById")}
 
-_RENAMED = {"dangerouslyClearAll": "clear_table"}
 
-
-def method_name(mastra: str) -> str:
-    """What a method of Mastra's is called here, if it is."""
+def method_name(domain: str, mastra: str) -> str | None:
+    """What a method of a domain of Mastra's is called here, if it is; None where it cannot be."""
+    if (domain, mastra) in _TAKEN:
+        return None
     return _RENAMED.get(mastra) or re.sub(r"([A-Z])", lambda m: "_" + m[1].lower(), mastra)
 
 
@@ -144,10 +209,8 @@ def require_domain(name: object) -> None:
         return
     here = ", ".join(METHODS)
     if name in UNSUPPORTED:
-        instead = UNSUPPORTED[str(name)]
         raise UnsupportedDomainError(
-            f"the domain {name!r} of Mastra's storage is not supported; "
-            f"{instead or f'these are: {here}'}",
+            f"the domain {name!r} of Mastra's storage is not supported; these are: {here}",
             domain=name,
         )
     raise UnsupportedDomainError(

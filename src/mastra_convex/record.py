@@ -240,6 +240,10 @@ def to_milliseconds(value: Any, name: str) -> float:
     return float(moment)
 
 
+def _shown(raw: Any) -> Any:
+    return int(raw) if type(raw) is float and raw.is_integer() else raw
+
+
 @dataclass_transform(
     kw_only_default=True,
     frozen_default=True,
@@ -252,14 +256,20 @@ class Record:
     """
 
     noun: ClassVar[str] = "record"
+    # The field that tells which record an error is about.
+    key: ClassVar[str] = "id"
     fields: ClassVar[tuple[Field, ...]] = ()
     _by_name: ClassVar[dict[str, Field]] = {}
     _required: ClassVar[tuple[str, ...]] = ()
+    _key_names: ClassVar[tuple[str, ...]] = ()
     wire: Wire
 
     def __init_subclass__(cls) -> None:
         cls.fields = tuple(f for f in vars(cls).values() if isinstance(f, Field))
         cls._required = tuple(f.wire_name for f in cls.fields if f.default is _REQUIRED)
+        cls._key_names = tuple(
+            name for f in cls.fields if f.wire_name == cls.key for name in (f.wire_name, f.name)
+        )
         cls._by_name = {f.name: f for f in cls.fields} | {f.wire_name: f for f in cls.fields}
 
     def __init__(self, **fields: Any) -> None:
@@ -290,7 +300,7 @@ class Record:
                 f"{type(value).__name__} is no {cls.noun}; give {cls.__name__} or a mapping"
             )
         given = cls.adapt(value)
-        label = f"{cls.noun} {given['id']!r:.80}" if "id" in given else cls.noun
+        label = cls.label(given)
         wire: Wire = {}
         extra: Wire = {}
         for name, item in given.items():
@@ -312,6 +322,14 @@ class Record:
         return wire
 
     @classmethod
+    def label(cls, given: Mapping[str, Any]) -> str:
+        """What errors call the record of a mapping."""
+        for name in cls._key_names:
+            if name in given:
+                return f"{cls.noun} {given[name]!r:.80}"
+        return cls.noun
+
+    @classmethod
     def encode_field(cls, name: str, value: Any, label: str) -> Any:
         """What the wire has for the value of one field; `label` begins the text of an error."""
         return cls._by_name[name].encode(value, label)
@@ -320,6 +338,21 @@ class Record:
     def adapt(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Bring Mastra's other shapes of this record into the model's own."""
         return given
+
+    @classmethod
+    def json_text(cls, wire: Wire) -> str:
+        """A document as JSON text, in the form of `to_dict`; its payloads are not decoded."""
+        members = []
+        for field in cls.fields:
+            raw = wire.get(field.wire_name)
+            if raw is not None:
+                if isinstance(field, _Records):
+                    raw = f"[{','.join(map(field.kind.json_text, raw))}]"
+                elif not isinstance(field, (_Payload, _OpaqueText)):
+                    raw = encode_payload(_shown(raw))
+                members.append(f'"{field.wire_name}":{raw}')
+        extra = wire.get("extra", "").strip()[1:-1].strip()
+        return "{" + ",".join([*members, extra] if extra else members) + "}"
 
     @cached_property
     def extra(self) -> dict[str, Any]:
@@ -337,8 +370,8 @@ class Record:
                     raw = decode_payload(raw)
                 elif isinstance(field, _Records):
                     raw = [each.to_dict() for each in field.decode(raw)]
-                elif type(raw) is float and raw.is_integer():
-                    raw = int(raw)
+                else:
+                    raw = _shown(raw)
                 shown[field.wire_name] = raw
         return {**shown, **self.extra}
 

@@ -8,6 +8,7 @@ from typing import Any
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.models import Message, Resource, Thread, WorkflowRun
 from mastra_convex.record import Record, to_milliseconds
+from mastra_convex.span import Span
 from mastra_convex.values.payload import decode_payload, encode_payload
 
 _CHANGEABLE = {"role": "role", "type": "type", "content": "content"}
@@ -110,6 +111,57 @@ def _message_change(message: Any) -> dict[str, Any]:
             encode_payload(value, f"{label}: content") if name == "content" else value
         )
     return change
+
+
+# What one call carries of spans: within what a transaction may, with room for what it reads.
+_SPANS_AT_ONCE = 500
+_SPAN_BYTES_AT_ONCE = 4 * 1024 * 1024
+_TRACES_AT_ONCE = 50
+
+
+def span_batches(spans: Iterable[Span | Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The arguments of the calls that save several spans."""
+    return _batches([Span.encode(span) for span in _several(spans, "records")])
+
+
+def span_change_batches(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The arguments of the calls that change several spans."""
+    return _batches([Span.encode_change(change) for change in _several(records, "records")])
+
+
+def trace_removals(
+    trace_ids: Sequence[str], organization_id: str | None, resource_id: str | None
+) -> list[dict[str, Any]]:
+    """The arguments of the calls that delete several traces."""
+    ids = _several(trace_ids, "trace_ids")
+    label = Span.noun
+    scope = {
+        name: Span.encode_field(name, value, label)
+        for name, value in (("organizationId", organization_id), ("resourceId", resource_id))
+        if value is not None
+    }
+    for trace_id in ids:
+        Span.encode_field("traceId", trace_id, label)
+    starts = range(0, len(ids), _TRACES_AT_ONCE)
+    return [{"traceIds": ids[start : start + _TRACES_AT_ONCE], **scope} for start in starts]
+
+
+def _batches(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    batches: list[list[dict[str, Any]]] = []
+    size = 0
+    for span in spans:
+        own = sum(_bytes_of(value) for value in span.values() if isinstance(value, str))
+        full = not batches or len(batches[-1]) == _SPANS_AT_ONCE
+        if full or size + own > _SPAN_BYTES_AT_ONCE:
+            batches.append([])
+            size = 0
+        batches[-1].append(span)
+        size += own
+    return [{"spans": batch} for batch in batches]
+
+
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def thread_copy(

@@ -248,7 +248,7 @@ WRONG: dict[str, tuple[Any, type[ConvexStorageError], list[str]]] = {
     "get_store": (
         lambda s: s.get_store("agents"),
         UnsupportedDomainError,
-        ["the domain 'agents'", "is not supported", "memory, workflows"],
+        ["the domain 'agents'", "is not supported", "memory, observability"],
     ),
 }
 

@@ -42,6 +42,12 @@ def trace(id: str = "x", **fields: Any) -> Doc:
     return {"id": id, "spans": [], "timestamp": T0, "createdAt": T0, **fields}
 
 
+def span(id: str = "s", trace: str = "t", **fields: Any) -> Doc:
+    """A span in trace "t"; a root, unless it is given a parent."""
+    own = {"traceId": trace, "spanId": id, "name": id, "spanType": "generic", "startedAt": T0}
+    return {**own, **fields}
+
+
 def evaluation(id: str = "e", agent: str = "a", type: str = "live", **fields: Any) -> Doc:
     """An eval of agent "a"."""
     return {"id": id, "agentName": agent, "type": type, "createdAt": T0, **fields}
@@ -127,6 +133,7 @@ def recounted(storage: ConvexStorage, resources: Sequence[str] = ()) -> dict[str
         "messages": sum(len(storage.get_messages(each.id)) for each in threads),
         "resources": sum(storage.get_resource_by_id(each) is not None for each in resources),
         "traces": len(storage.list_traces(per_page=False).traces),
+        "spans": sum(len(storage.get_trace_structure(each) or []) for each in "tuv"),
         "evals": len(storage.list_evals(per_page=False).evals),
         "workflowRuns": len(storage.list_workflow_runs(per_page=False).runs),
         **_observations(storage, resources),

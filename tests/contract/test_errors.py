@@ -16,7 +16,7 @@ from mastra_convex import (
     StorageClosedError,
 )
 from tests.contract import calls
-from tests.contract.records import T0, evaluation, message, run, thread, trace
+from tests.contract.records import T0, evaluation, message, run, span, thread, trace
 
 Call = Callable[[ConvexStorage], Any]
 
@@ -111,6 +111,56 @@ WRONG: dict[str, tuple[Any, type[ConvexStorageError], list[str]]] = {
         lambda s: s.list_traces(from_date="today"),
         InvalidArgumentError,
         ["from_date", "'today'"],
+    ),
+    "create_span": (
+        lambda s: s.create_span(span(input={"a": b"x"})),
+        InvalidPayloadError,
+        ["span 's': input.a is of type bytes", "convert it"],
+    ),
+    "batch_create_spans": (
+        lambda s: s.batch_create_spans([span("a"), span("b", parentSpanId=5)]),
+        InvalidArgumentError,
+        ["span 'b': parentSpanId must be text", "5"],
+    ),
+    "update_span": (
+        lambda s: s.update_span("t", "no", {"name": "x"}),
+        NotFoundError,
+        ["no span 'no' in trace 't'", "create it first"],
+    ),
+    "batch_update_spans": (
+        lambda s: s.batch_update_spans([{"traceId": "t", "spanId": "s", "updates": {"name": 5}}]),
+        InvalidArgumentError,
+        ["span 's': name must be text"],
+    ),
+    "get_span": (
+        lambda s: s.get_span("t", None),
+        InvalidArgumentError,
+        ["span_id must be text, not None"],
+    ),
+    "get_spans": (
+        lambda s: s.get_spans("t", "abc"),
+        InvalidArgumentError,
+        ["span_ids is a list of ids, not 'abc'"],
+    ),
+    "get_root_span": (
+        lambda s: s.get_root_span(5),
+        InvalidArgumentError,
+        ["trace_id must be text, not 5"],
+    ),
+    "get_trace_structure": (
+        lambda s: s.get_trace_structure(None),
+        InvalidArgumentError,
+        ["trace_id must be text, not None"],
+    ),
+    "get_branch": (
+        lambda s: s.get_branch("t", "s", -1),
+        InvalidArgumentError,
+        ["depth must be >= 0 and whole, not -1"],
+    ),
+    "batch_delete_traces": (
+        lambda s: s.batch_delete_traces(["t"], resource_id=5),
+        InvalidArgumentError,
+        ["resourceId must be text"],
     ),
     "save_eval": (
         lambda s: s.save_eval(evaluation("new", type="dead")),
@@ -322,6 +372,18 @@ RIGHT: dict[str, Any] = {
     "save_trace": lambda s: s.save_trace(trace()),
     "get_trace": lambda s: s.get_trace("x"),
     "list_traces": lambda s: s.list_traces(),
+    "create_span": lambda s: s.create_span(span()),
+    "batch_create_spans": lambda s: s.batch_create_spans([span()]),
+    "update_span": lambda s: s.update_span("t", "s", {"name": "n"}),
+    "batch_update_spans": lambda s: s.batch_update_spans(
+        [{"traceId": "t", "spanId": "s", "updates": {}}]
+    ),
+    "get_span": lambda s: s.get_span("t", "s"),
+    "get_spans": lambda s: s.get_spans("t", ["s"]),
+    "get_root_span": lambda s: s.get_root_span("t"),
+    "get_trace_structure": lambda s: s.get_trace_structure("t"),
+    "get_branch": lambda s: s.get_branch("t", "s"),
+    "batch_delete_traces": lambda s: s.batch_delete_traces(["t"]),
     "save_eval": lambda s: s.save_eval(evaluation()),
     "get_eval": lambda s: s.get_eval("e"),
     "list_evals": lambda s: s.list_evals(),
@@ -368,6 +430,7 @@ WRITING = (
     "claim",
     "create",
     "record",
+    "batch",
 )
 # What is said without asking anybody.
 CONSTANT = {"supports_concurrent_updates", "get_store", "token_for"}
@@ -380,6 +443,7 @@ def save_one_of_each(storage: ConvexStorage) -> Any:
     storage.save_message(message())
     storage.save_resource({"id": "r", "createdAt": 1})
     storage.save_trace(trace())
+    storage.create_span(span())
     storage.save_eval(evaluation())
     storage.save_workflow_run(run())
     return everything(storage)
@@ -393,6 +457,7 @@ def everything(storage: ConvexStorage) -> Any:
         storage.get_messages("t"),
         storage.get_resource_by_id("r"),
         storage.list_traces(),
+        storage.get_trace_structure("t"),
         storage.list_evals(),
         storage.list_workflow_runs(),
     ]
@@ -469,6 +534,9 @@ def test_what_json_cannot_say_is_refused(storage: ConvexStorage) -> None:
         ("thread 't'.own", lambda x: storage.save_thread(thread(own=x))),
         ("resource 'r': metadata", lambda x: storage.update_resource("r", metadata=x)),
         ("trace 'x': spans", lambda x: storage.save_trace(trace(spans=x))),
+        ("span 's': attributes", lambda x: storage.create_span(span(attributes=x))),
+        ("span 's': output", lambda x: storage.update_span("t", "s", {"output": x})),
+        ("span 's'.own", lambda x: storage.update_span("t", "s", {"own": x})),
         ("eval 'e': data", lambda x: storage.save_eval(evaluation(data=x))),
         ("workflow run 'w': state", lambda x: storage.save_workflow_run(run(state=x))),
     ]

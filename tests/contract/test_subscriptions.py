@@ -21,6 +21,7 @@ from tests.contract.records import (
     message,
     run,
     save_conversation,
+    span,
     thread,
     trace,
 )
@@ -85,6 +86,18 @@ LIVE = {
         lambda s, callback: s.subscribe_to_trace("x", callback),
         lambda s: s.get_trace("x"),
         lambda s, n: s.save_trace(trace(spans=[n])),
+    ),
+    "trace of spans": Live(
+        lambda s: s.watch_trace("t"),
+        lambda s, callback: s.subscribe_to_trace("t", callback),
+        lambda s: s.get_trace("t"),
+        lambda s, n: s.create_span(span(f"s{n}")),
+    ),
+    "structure of a trace": Live(
+        lambda s: s.watch_trace_structure("t"),
+        lambda s, callback: s.subscribe_to_trace_structure("t", callback),
+        lambda s: s.get_trace_structure("t"),
+        lambda s, n: s.create_span(span(f"s{n}", error=n)),
     ),
     "run": Live(
         lambda s: s.watch_workflow_run("w", "flow"),

@@ -21,6 +21,7 @@ from tests.contract.records import (
     run,
     schedule,
     score,
+    span,
     task,
     thread,
     trace,
@@ -28,7 +29,7 @@ from tests.contract.records import (
 from tests.served import KEY
 
 TABLES = [
-    *("threads", "messages", "resources", "traces", "evals", "workflowRuns"),
+    *("threads", "messages", "resources", "traces", "spans", "evals", "workflowRuns"),
     *("observationalMemory", "observationChunks"),
     *("scores", "schedules", "scheduleTriggers", "backgroundTasks"),
     *("channelInstallations", "channelConfigs"),
@@ -76,9 +77,11 @@ def test_every_change_is_counted(storage: ConvexStorage) -> None:
         storage.update_resource("r")
         storage.save_resource({"id": "s"})
         storage.save_trace(trace())
+        storage.create_span(span("a", input=1))
+        storage.batch_create_spans([span("a", "u"), span("b", "u")])
         storage.save_eval(evaluation())
         storage.save_workflow_run(run())
-    expect(threads=1, resources=2, traces=1, evals=1, workflowRuns=1)
+    expect(threads=1, resources=2, traces=1, spans=3, evals=1, workflowRuns=1)
 
 
 def test_bytes_follow_the_values(storage: ConvexStorage) -> None:
@@ -160,6 +163,7 @@ def fill(storage: ConvexStorage) -> None:
         storage.save_thread(thread(name))
         storage.save_resource({"id": name})
         storage.save_trace(trace(name, threadId="t", name="n", scope="s", runId="w"))
+        storage.create_span(span("s", name, input=1, error=1))
         storage.save_eval(evaluation(name, threadId="t"))
         storage.save_workflow_run(run(name, resourceId="r", stateType="x"))
         memory = storage.initialize_observational_memory(None, name, scope="resource", config={})
@@ -186,6 +190,7 @@ FULL = {
     "messages": 3,
     "resources": 2,
     "traces": 2,
+    "spans": 2,
     "evals": 2,
     "workflowRuns": 2,
     "observationalMemory": 2,

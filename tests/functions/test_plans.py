@@ -120,6 +120,11 @@ def filled(count: int) -> Engine:
     for start in range(0, count, 1000):
         some = range(start, min(start + 1000, count))
         save("messages:save", messages=[{"id": f"m{n}", "createdAt": n, **one} for n in some])
+    for start in range(0, count, 500):
+        one = {"traceId": "sp", "name": "n", "spanType": "generic", "parentSpanId": "s0"}
+        some = range(start, min(start + 500, count))
+        spans = [{**one, "spanId": f"s{n}", "startedAt": n, "input": "1"} for n in some]
+        save("spans:save", spans=spans)
     memory = {"config": "{}", "scope": "thread"}
     save("observationalMemory:initialize", id="o", threadId="t", resourceId="r", **memory)
     save("observationalMemory:initialize", id="p", resourceId="r", **memory)
@@ -128,6 +133,8 @@ def filled(count: int) -> Engine:
             last = of if n == 0 else f"{of}{n - 1}"
             reflection = {"newId": f"{of}{n}", "reflection": '"x"', "tokenCount": 1}
             save("observationalMemory:reflect", id=last, **reflection)
+        own = {"traceId": f"tr{n}", "spanId": "root", "name": "n", "spanType": "generic"}
+        save("spans:save", spans=[{**own, "startedAt": n, "output": "1"}])
         save("threads:save", thread={"id": f"t{n}", "resourceId": "r", "createdAt": n})
         save("resources:save", resource={"id": f"r{n}"})
         save(
@@ -175,6 +182,7 @@ def lists() -> dict[str, tuple[str, dict[str, Any]]]:
         "messages:list": [{"threadId": "t"}, {"threadId": "t", "resourceId": "r"}],
         "messages:listByResource": [{"resourceId": "r"}],
         "traces:list": [{}, {"threadId": "t"}, {"runId": "w"}, {"scope": "s"}, {"name": "n"}],
+        "spans:list": [{"traceId": "sp"}],
         "evals:list": [
             {},
             {"threadId": "t"},
@@ -217,6 +225,26 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "resource changed": ("resources:update", {"id": "r5", "workingMemory": "1"}),
     "trace saved": ("traces:save", {"trace": {"id": "x5", "threadId": "t", "timestamp": 5}}),
+    "span added": (
+        "spans:save",
+        {
+            "spans": [
+                {
+                    "traceId": "sp",
+                    "spanId": "new",
+                    "name": "n",
+                    "spanType": "generic",
+                    "startedAt": 5,
+                    "error": "1",
+                }
+            ]
+        },
+    ),
+    "span changed": (
+        "spans:update",
+        {"spans": [{"traceId": "sp", "spanId": "s5", "output": "1", "cleared": ["input"]}]},
+    ),
+    "trace of spans removed": ("spans:removeTraces", {"traceIds": ["tr5"]}),
     "eval saved": ("evals:save", {"eval": {"id": "e5", "agentName": "b", "type": "test"}}),
     "run saved": ("workflowRuns:save", {"run": {"id": "w5", "workflowName": "f", "state": "1"}}),
 }
@@ -237,6 +265,9 @@ GETS: dict[str, tuple[str, dict[str, Any]]] = {
     "threads:listArrived": ("threads:listArrived", {"limit": 10, "after": 3}),
     "resources:get": ("resources:get", {"id": "r5"}),
     "traces:get": ("traces:get", {"id": "x5"}),
+    "spans:get": ("spans:get", {"traceId": "sp", "spanId": "s5"}),
+    "spans:getRoot": ("spans:getRoot", {"traceId": "tr7"}),
+    "spans:listById": ("spans:listById", {"traceId": "sp", "spanIds": ["s5", "none", "s6"]}),
     "traces:listNames": ("traces:listNames", {"prefix": "", "limit": 10}),
     "evals:get": ("evals:get", {"id": "e5"}),
     "workflowRuns:get": ("workflowRuns:get", {"id": "w5"}),
@@ -277,7 +308,12 @@ def page_work(engine: Engine, path: str, args: dict[str, Any]) -> list[int]:
         {"withTotal": True},
         {"from": 5, "to": 1e15},
     ]
-    return [work_of(engine, partial(engine.query, path, args | more, SERVICE)) for more in variants]
+    taken = registry.functions[path].args.describe()["value"].keys()
+    return [
+        work_of(engine, partial(engine.query, path, args | more, SERVICE))
+        for more in variants
+        if more.keys() <= taken
+    ]
 
 
 @pytest.mark.parametrize("name", lists())
@@ -285,6 +321,7 @@ def test_the_cost_of_a_page_is_flat(small_and_large: tuple[Engine, Engine], name
     path, args = lists()[name]
     small, large = (page_work(engine, path, args) for engine in small_and_large)
     assert all(work > 100 for work in small)  # ten rows are not for nothing
+    assert len(small) >= 3
     assert [work <= least + 30 for work, least in zip(large, small)] == [True] * len(small)
 
 

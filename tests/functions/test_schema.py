@@ -17,6 +17,8 @@ from mastra_convex.functions.validators import (
     schedule_fields,
     schedule_trigger_fields,
     score_fields,
+    span_body_fields,
+    span_row_fields,
     thread_fields,
     trace_fields,
     workflow_run_fields,
@@ -27,6 +29,7 @@ RECORDS = {
     "messages": message_fields,
     "resources": resource_fields,
     "traces": trace_fields,
+    "spans": span_row_fields,
     "evals": eval_fields,
     "workflowRuns": workflow_run_fields,
     "observationalMemory": observational_memory_fields,
@@ -39,30 +42,44 @@ RECORDS = {
     "channelConfigs": channel_config_fields,
 }
 # What belongs to a record, and not to its callers.
-INSIDE = {"threads": {"messageCount", "lastSeq"}, "observationChunks": {"recordId"}}
+INSIDE = {
+    "threads": {"messageCount", "lastSeq"},
+    "spans": {"trace"},
+    "observationChunks": {"recordId"},
+}
+# Documents that belong to records of another table.
+PARTS = ("spanTraces", "spanBodies")
+KEYS = {
+    "workflowRuns": ("workflowName", "id"),
+    "spanTraces": ("traceId",),
+    "spans": ("trace", "spanId"),
+    "spanBodies": ("trace", "spanId"),
+    "observationChunks": ("recordId", "cycleId"),
+    "counters": ("table", "index", "first", "second"),
+}
 each_table = pytest.mark.parametrize("table", schema.tables.values(), ids=lambda t: t.name)
 
 
 def test_the_tables() -> None:
-    assert list(schema.tables) == [*TABLES, "counters"]
+    assert [name for name in schema.tables if name not in PARTS] == [*TABLES, "counters"]
+    assert schema.tables.keys() >= set(PARTS)
     assert tuple(RECORDS) == TABLES
 
 
 @each_table
 def test_every_record_is_found_by_its_key(table: Table) -> None:
-    key = table.indexes["by_key"].fields
-    compound = {
-        "workflowRuns": ("workflowName", "id"),
-        "observationChunks": ("recordId", "cycleId"),
-        "counters": ("table", "index", "first", "second"),
-    }
-    assert key == compound.get(table.name, ("id",))
+    assert table.indexes["by_key"].fields == KEYS.get(table.name, ("id",))
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_document_is_its_record(name: str) -> None:
     fields = schema.tables[name].fields.keys()
     assert fields == RECORDS[name].keys() | INSIDE.get(name, set())
+
+
+def test_a_span_is_a_row_and_a_body() -> None:
+    assert schema.tables["spanBodies"].fields.keys() == {"trace", "spanId", *span_body_fields}
+    assert not span_body_fields.keys() & span_row_fields.keys()
 
 
 @each_table

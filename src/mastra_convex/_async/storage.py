@@ -16,6 +16,7 @@ from mastra_convex._async.observational_memory import AsyncObservations
 from mastra_convex._async.resources import AsyncResources
 from mastra_convex._async.schedules import AsyncSchedules
 from mastra_convex._async.scores import AsyncScores
+from mastra_convex._async.spans import AsyncSpans
 from mastra_convex._async.system import AsyncSystem
 from mastra_convex._async.threads import AsyncThreads
 from mastra_convex._async.traces import AsyncTraces
@@ -35,6 +36,7 @@ class AsyncConvexStorage(
     AsyncResources,
     AsyncObservations,
     AsyncTraces,
+    AsyncSpans,
     AsyncEvals,
     AsyncWorkflowRuns,
     AsyncScores,

@@ -17,6 +17,7 @@ from mastra_convex._sync.observational_memory import Observations
 from mastra_convex._sync.resources import Resources
 from mastra_convex._sync.schedules import Schedules
 from mastra_convex._sync.scores import Scores
+from mastra_convex._sync.spans import Spans
 from mastra_convex._sync.system import System
 from mastra_convex._sync.threads import Threads
 from mastra_convex._sync.traces import Traces
@@ -36,6 +37,7 @@ class ConvexStorage(
     Resources,
     Observations,
     Traces,
+    Spans,
     Evals,
     WorkflowRuns,
     Scores,

@@ -12,6 +12,7 @@ from mastra_convex.functions import (
     resources,
     schedules,
     scores,
+    spans,
     system,
     threads,
     traces,
@@ -21,8 +22,8 @@ from mastra_convex.functions.schema import schema
 
 registry = Registry(
     [
-        *(threads, messages, resources, traces, evals, workflow_runs, observational_memory),
-        *(scores, schedules, background_tasks, channels),
+        *(threads, messages, resources, traces, spans, evals, workflow_runs),
+        *(observational_memory, scores, schedules, background_tasks, channels),
         system,
     ]
 )

@@ -19,7 +19,10 @@ from mastra_convex.functions.validators import (
     schedule_fields,
     schedule_trigger_fields,
     score_fields,
+    span_body_fields,
+    span_row_fields,
     thread_fields,
+    time,
     trace_fields,
     workflow_run_fields,
 )
@@ -63,6 +66,32 @@ schema = define_schema(
         .index("by_scope", ["scope", "timestamp"])
         # names that begin with a text
         .index("by_name", ["name", "timestamp"]),
+        # One document a trace of spans. Its spans name it by its `_id` as text in `trace`, so that
+        # they are there for readers as long as it is, and one that is deleted may come anew.
+        "spanTraces": define_table(
+            {
+                "traceId": v.string(),
+                # The root, or until there is one the first span that came: whose the trace is.
+                "headSpanId": v.string(),
+                "resourceId": v.optional(v.string()),
+                "organizationId": v.optional(v.string()),
+                # Of the root; missing until there is one.
+                "startedAt": v.optional(time()),
+                # Whether any span has an error (their number is a counter).
+                "failed": v.boolean(),
+            }
+        )
+        # get, save
+        .index("by_key", ["traceId"]),
+        "spans": define_table({"trace": v.string(), **span_row_fields})
+        # get, save, update
+        .index("by_key", ["trace", "spanId"])
+        # a trace's structure, in the order of arrival: what comes later moves no page before it
+        .index("by_trace", ["trace"]),
+        # What is large of a span, so that lists and structures need not read it.
+        "spanBodies": define_table({"trace": v.string(), "spanId": v.string(), **span_body_fields})
+        # get, save, update
+        .index("by_key", ["trace", "spanId"]),
         "evals": define_table(eval_fields)
         # get, save
         .index("by_key", ["id"])

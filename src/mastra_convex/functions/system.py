@@ -16,11 +16,13 @@ from mastra_convex.functions.lib.version import FUNCTIONS_VERSION
 from mastra_convex.values.validators import v
 
 TABLES = (
-    *("threads", "messages", "resources", "traces", "evals", "workflowRuns"),
+    *("threads", "messages", "resources", "traces", "spans", "evals", "workflowRuns"),
     *("observationalMemory", "observationChunks"),
     *("scores", "schedules", "scheduleTriggers", "backgroundTasks"),
     *("channelInstallations", "channelConfigs"),
 )
+# Tables whose documents are parts of other tables' records: they are counted and cleared with them.
+_PARTS = {"spans": ("spanBodies", "spanTraces")}
 
 _table = v.union(*(v.literal(name) for name in TABLES))
 _STEP = 500
@@ -39,8 +41,12 @@ def version(_ctx: QueryCtx, _args: Args) -> Doc:
 def statistics(ctx: QueryCtx, _args: Args) -> list[Doc]:
     """Records, and bytes of their values, per table."""
     require_service(ctx, "reading statistics")
-    totals = [(name, ctx.db.totals(name)) for name in TABLES]
-    return [{"table": name, "records": t.documents, "bytes": t.bytes} for name, t in totals]
+    found = []
+    for name in TABLES:
+        totals = [ctx.db.totals(each) for each in (name, *_PARTS.get(name, ()))]
+        size = sum(total.bytes for total in totals)
+        found.append({"table": name, "records": totals[0].documents, "bytes": size})
+    return found
 
 
 @storage_mutation(args={"table": _table}, returns=v.null())
@@ -48,7 +54,8 @@ def clear(ctx: MutationCtx, args: Args) -> None:
     """Delete every record of a table. Threads take their messages along."""
     require_service(ctx, "clearing a table")
     table = args["table"]
-    ctx.db.delete_range(ctx.db.query(table).with_index("by_key"))
+    for each in (table, *_PARTS.get(table, ())):
+        ctx.db.delete_range(ctx.db.query(each).with_index("by_key"))
     counters.reset(ctx, table)
     if table == "threads":
         ctx.db.delete_range(ctx.db.query("messages").with_index("by_key"))

@@ -144,6 +144,81 @@ workflow_run_fields: Fields = {
     "extra": v.optional(payload()),
 }
 
+# What lists and filters look at. `parentSpanId` is missing in a root, `endedAt` while it runs, and
+# `error` unless it failed.
+span_row_fields: Fields = {
+    "traceId": v.string(),
+    "spanId": v.string(),
+    "parentSpanId": v.optional(v.string()),
+    "name": v.string(),
+    "spanType": v.string(),
+    "isEvent": v.optional(v.boolean()),
+    "startedAt": time(),
+    "endedAt": v.optional(time()),
+    "error": v.optional(payload()),
+    "metadata": v.optional(payload()),
+    "scope": v.optional(payload()),
+    "tags": v.optional(payload()),
+    "entityType": v.optional(v.string()),
+    "entityId": v.optional(v.string()),
+    "entityName": v.optional(v.string()),
+    "entityVersionId": v.optional(v.string()),
+    "parentEntityType": v.optional(v.string()),
+    "parentEntityId": v.optional(v.string()),
+    "parentEntityName": v.optional(v.string()),
+    "parentEntityVersionId": v.optional(v.string()),
+    "rootEntityType": v.optional(v.string()),
+    "rootEntityId": v.optional(v.string()),
+    "rootEntityName": v.optional(v.string()),
+    "rootEntityVersionId": v.optional(v.string()),
+    "userId": v.optional(v.string()),
+    "organizationId": v.optional(v.string()),
+    "resourceId": v.optional(v.string()),
+    "runId": v.optional(v.string()),
+    "sessionId": v.optional(v.string()),
+    "threadId": v.optional(v.string()),
+    "messageId": v.optional(v.string()),
+    "requestId": v.optional(v.string()),
+    "environment": v.optional(v.string()),
+    "source": v.optional(v.string()),
+    "serviceName": v.optional(v.string()),
+    "experimentId": v.optional(v.string()),
+    "createdAt": time(),
+    "updatedAt": time(),
+}
+
+# What only a reader of the span itself looks at; it may be large.
+span_body_fields: Fields = {
+    "input": v.optional(payload()),
+    "output": v.optional(payload()),
+    "attributes": v.optional(payload()),
+    "requestContext": v.optional(payload()),
+    "links": v.optional(payload()),
+    "extra": v.optional(payload()),
+}
+
+span_fields: Fields = {**span_row_fields, **span_body_fields}
+
+_LIGHT = (
+    *("traceId", "spanId", "parentSpanId", "name", "spanType", "isEvent", "startedAt", "endedAt"),
+    *("error", "entityType", "entityId", "entityName", "createdAt", "updatedAt"),
+)
+light_span_fields: Fields = {name: span_row_fields[name] for name in _LIGHT}
+
+_GIVEN_ONCE = ("traceId", "spanId", "createdAt", "updatedAt")
+# What an update takes: any of a span's fields, and the names of those to remove.
+span_change: Fields = {
+    "traceId": v.string(),
+    "spanId": v.string(),
+    **{
+        name: field if field.optional else v.optional(field)
+        for name, field in span_fields.items()
+        if name not in _GIVEN_ONCE
+    },
+    "cleared": v.optional(
+        v.array(v.union(*(v.literal(name) for name, x in span_fields.items() if x.optional)))
+    ),
+}
 observational_memory_fields: Fields = {
     "id": v.string(),
     "scope": v.union(v.literal("thread"), v.literal("resource")),

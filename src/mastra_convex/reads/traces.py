@@ -1,4 +1,4 @@
-"""Reading traces."""
+"""Reading traces: documents of the older shape, and those that spans make."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mastra_convex.models import Trace, TracePage
+from mastra_convex.reads import spans
 from mastra_convex.reads.listing import (
     MAX_PAGE,
     Found,
@@ -23,8 +24,10 @@ from mastra_convex.reads.listing import (
 
 
 def trace(trace_id: str) -> Read[Trace | None]:
-    """One trace, or None."""
+    """One trace, of either shape, or None."""
     found = yield "traces:get", {"id": named(trace_id, "trace_id")}
+    if found is None:
+        found = yield from spans.trace_document(trace_id)
     return None if found is None else Trace.of(found)
 
 

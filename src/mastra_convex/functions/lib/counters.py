@@ -103,6 +103,20 @@ def forget_thread(ctx: MutationCtx, thread_id: str) -> None:
             ctx.db.delete("counters", counter["_id"])
 
 
+def add(ctx: MutationCtx, table: str, name: str, value: str, delta: int) -> float:
+    """Add to a counter that is no list's; returns what it counts then."""
+    _add(ctx, table, name, (value,), delta)
+    counter = _find(ctx, table, name, (value,))
+    return counter["count"] if counter else 0
+
+
+def forget(ctx: MutationCtx, table: str, name: str, value: str) -> None:
+    """Forget a counter that is no list's, if it is there."""
+    counter = _find(ctx, table, name, (value,))
+    if counter is not None:
+        ctx.db.delete("counters", counter["_id"])
+
+
 def reset(ctx: MutationCtx, table: str) -> None:
     """Forget all counters of a table that was cleared."""
     ctx.db.delete_range(

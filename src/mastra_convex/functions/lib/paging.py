@@ -61,16 +61,15 @@ def page_of(
     narrows the list.
     """
     fields = schema.tables[table].indexes[index].fields
-    time = fields[len(values)]
     low, high = args.get("from"), args.get("to")
 
     def inside(q: RangeBuilder) -> RangeBuilder:
         for field, value in zip(fields, values):
             q.eq(field, value)
         if low is not None:
-            q.gte(time, low)
+            q.gte(fields[len(values)], low)
         if high is not None:
-            q.lte(time, high)
+            q.lte(fields[len(values)], high)
         return q
 
     found = (

@@ -1,0 +1,176 @@
+/**
+ * Spans: what a run did, step by step. Those of one trace make a tree.
+ *
+ * A span is a row, which lists and filters look at, and a body, which may be large. The spans of a
+ * trace may come in any order. They are written by the service; a resource reads the traces whose
+ * root names it.
+ */
+
+import { v } from "convex/values";
+import { requireService, storageMutation, storageQuery, storageStep } from "./lib/access.js";
+import { invalidArgument, notFound } from "./lib/errors.js";
+import { nothing, pageOf } from "./lib/paging.js";
+import * as records from "./lib/records.js";
+import { hideTrace, removeSpans } from "./lib/spanRemoval.js";
+import {
+  changeSpan,
+  checkCount,
+  MAX_SPANS,
+  MAX_TRACES,
+  saveSpan,
+  someById,
+  Traces,
+  visibleTrace,
+  whole,
+} from "./lib/spans.js";
+import type { Public } from "./lib/tables.js";
+import {
+  LIGHT,
+  lightSpanFields,
+  listArgs,
+  page,
+  record,
+  saved,
+  spanChange,
+  spanFields,
+} from "./validators.js";
+
+const { from: _from, to: _to, ...pageArgs } = listArgs;
+
+/** The span with its body, or null. */
+export const get = storageQuery({
+  args: { traceId: v.string(), spanId: v.string() },
+  returns: v.union(record(spanFields), v.null()),
+  handler: async (ctx, args) => {
+    const trace = await visibleTrace(ctx, args.traceId);
+    const row = trace && (await records.byKey(ctx, "spans", trace._id, args.spanId));
+    return row && whole(ctx, row);
+  },
+});
+
+/** The root span of a trace with its body, or null while there is none. */
+export const getRoot = storageQuery({
+  args: { traceId: v.string() },
+  returns: v.union(record(spanFields), v.null()),
+  handler: async (ctx, args) => {
+    const trace = await visibleTrace(ctx, args.traceId);
+    if (trace?.startedAt === undefined) return null;
+    const row = await records.byKey(ctx, "spans", trace._id, trace.headSpanId);
+    return row && whole(ctx, row);
+  },
+});
+
+/** A page of a trace's spans without their bodies, in the order in which they arrived. */
+export const list = storageQuery({
+  args: { traceId: v.string(), ...pageArgs },
+  returns: page(lightSpanFields),
+  handler: async (ctx, { traceId, ...args }) => {
+    const trace = await visibleTrace(ctx, traceId);
+    if (!trace) return { ...nothing<"spans">(args), page: [] };
+    const found = await pageOf(ctx, "spans", "by_trace", [trace._id], args);
+    return { ...found, page: found.page.map(light) };
+  },
+});
+
+function light(span: Public<"spans">) {
+  const fields = LIGHT.filter((name) => span[name] !== undefined);
+  return Object.fromEntries(fields.map((name) => [name, span[name]])) as Pick<
+    Public<"spans">,
+    (typeof LIGHT)[number]
+  >;
+}
+
+/**
+ * The spans of a trace with these ids that there are, with their bodies, in that order.
+ *
+ * A call ends before it reads too much; `rest` says how many ids it has not looked at.
+ */
+export const listById = storageQuery({
+  args: { traceId: v.string(), spanIds: v.array(v.string()) },
+  returns: v.object({ page: v.array(record(spanFields)), rest: v.number() }),
+  handler: (ctx, args) => someById(ctx, args.traceId, args.spanIds),
+});
+
+/** Save spans by trace and id, replacing those that are there; all of them, or none. */
+export const save = storageMutation({
+  args: { spans: v.array(saved(spanFields)) },
+  returns: v.null(),
+  handler: async (ctx, { spans }) => {
+    requireService(ctx, "saving spans");
+    checkCount(spans.length, "spans", MAX_SPANS);
+    const traces = new Traces(ctx);
+    for (const span of spans) {
+      if (!span.traceId || !span.spanId) {
+        throw invalidArgument("a span's traceId and spanId must not be empty; give both");
+      }
+      await saveSpan(ctx, traces, span);
+      ctx.load.check("read", "saving spans");
+    }
+    await traces.write();
+    return null;
+  },
+});
+
+/** Change spans, field by field; all of them, or none. Each must be there. */
+export const update = storageMutation({
+  args: { spans: v.array(v.object(spanChange)) },
+  returns: v.null(),
+  handler: async (ctx, { spans }) => {
+    requireService(ctx, "changing spans");
+    checkCount(spans.length, "spans", MAX_SPANS);
+    const traces = new Traces(ctx);
+    for (const change of spans) {
+      const { traceId, spanId } = change;
+      const trace = await traces.get(traceId);
+      const row = trace && (await records.byKey(ctx, "spans", trace._id, spanId));
+      if (!row) {
+        throw notFound(`there is no span '${spanId}' in trace '${traceId}'; create it first`, {
+          table: "spans",
+          id: spanId,
+        });
+      }
+      await changeSpan(ctx, traces, row, change);
+      ctx.load.check("read", "changing spans");
+    }
+    await traces.write();
+    return null;
+  },
+});
+
+/**
+ * Delete traces with their spans: those of the organization and the resource, if given.
+ *
+ * Whose a trace is, its root says, or until there is one its first span. Unknown ids are fine.
+ */
+export const removeTraces = storageMutation({
+  args: {
+    traceIds: v.array(v.string()),
+    organizationId: v.optional(v.string()),
+    resourceId: v.optional(v.string()),
+  },
+  returns: v.null(),
+  handler: async (ctx, { traceIds, organizationId, resourceId }) => {
+    requireService(ctx, "deleting traces");
+    checkCount(traceIds.length, "ids of traces", MAX_TRACES);
+    const hidden: string[] = [];
+    for (const traceId of new Set(traceIds)) {
+      const trace = await records.byKey(ctx, "spanTraces", traceId);
+      if (!trace) continue;
+      if (organizationId !== undefined && trace.organizationId !== organizationId) continue;
+      if (resourceId !== undefined && trace.resourceId !== resourceId) continue;
+      hidden.push(await hideTrace(ctx, trace));
+    }
+    if (hidden.length > 0) await removeSpans(ctx, hidden);
+    return null;
+  },
+});
+
+/** A step of deleting the spans of traces that are hidden. */
+export const work = storageStep({
+  args: { traces: v.array(v.string()) },
+  returns: v.null(),
+  handler: async (ctx, { traces }) => {
+    await removeSpans(ctx, traces);
+    return null;
+  },
+});
