@@ -64,6 +64,14 @@ _SCORE = {
     "output": "null",
     "resourceId": "other",
 }
+_SPAN = {
+    "traceId": "theirs",
+    "spanId": "theirs",
+    "name": "n",
+    "spanType": "agent_run",
+    "startedAt": 1,
+    "resourceId": "me",
+}
 _TRIGGER = {
     "id": "theirs",
     "scheduleId": "theirs",
@@ -91,6 +99,13 @@ MORE: dict[str, list[dict[str, Any]]] = {
         {"around": [{"id": "theirs-1", "previous": 9, "next": 9}], "threadIds": ["mine"]},
         {"around": [{"id": "mine-1", "previous": 9, "next": 9}], "threadIds": ["theirs"]},
     ],
+    "spans:get": [{"traceId": "theirs", "spanId": "theirs"}],
+    "spans:getRoot": [{"traceId": "theirs"}],
+    "spans:list": [{"order": "asc", "limit": 10, "traceId": "theirs"}],
+    "spans:listById": [{"traceId": "theirs", "spanIds": ["theirs"]}],
+    "spans:save": [{"spans": [_SPAN]}],
+    "spans:update": [{"spans": [{"traceId": "theirs", "spanId": "theirs", "name": "x"}]}],
+    "spans:removeTraces": [{"traceIds": ["theirs"]}, {"traceIds": ["theirs"], "resourceId": "me"}],
     "observationalMemory:get": [
         {"threadId": "theirs", "resourceId": "other"},
         {"threadId": "theirs", "resourceId": "me"},

@@ -21,7 +21,7 @@ from mastra_convex.backends.remote import RemoteBackend
 from mastra_convex.errors import ConvexStorageError
 from mastra_convex.functions import registry
 from mastra_convex.values.outcome import Outcome
-from tests.contract.records import at, evaluation, message, run, score, task, thread, trace
+from tests.contract.records import at, evaluation, message, run, score, span, task, thread, trace
 from tests.served import KEY, server
 from tests.server.foreign_calls import MEMORY, MORE, PAGE
 
@@ -57,6 +57,7 @@ def fill(storage: ConvexStorage, owner: str, name: str) -> None:
     )
     storage.save_eval(evaluation(name, name, resourceId=owner, threadId=name))
     storage.save_workflow_run(run(name, name, resourceId=owner, stateType=name))
+    storage.create_span(span(name, name, resourceId=owner))
     storage.save_score(score(name, resourceId=owner))
     storage.create_task(task(name, threadId=name, resourceId=owner))
     storage.insert_observational_memory_record(
@@ -211,6 +212,7 @@ def everything(storage: ConvexStorage) -> list[Any]:
         storage.list_traces(thread_id="theirs").traces,
         storage.list_evals(thread_id="theirs").evals,
         storage.list_workflow_runs(workflow_name="theirs").runs,
+        storage.get_span("theirs", "theirs"),
         storage.get_score_by_id("theirs"),
         storage.get_task("theirs"),
         storage.get_observational_memory("theirs", "other"),
