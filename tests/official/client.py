@@ -16,15 +16,22 @@ watched: dict[str, Iterator[Any]] = {}
 
 def mutations(calls: list[tuple[str, Any]]) -> list[str]:
     """One after another: the client knows no other way."""
-    done = []
-    for path, args in calls:
+    return [mutation(path, args) for path, args in calls]
+
+
+def mutation(path: str, args: Any) -> str:
+    """What came of one call, which may be made twice without harm."""
+    while True:
         try:
             client.mutation(path, args)
         except ConvexError as error:
-            done.append(error.data["code"])
+            return str(error.data["code"])
+        except Exception as error:
+            # A call that is under way when the connection breaks may be given up by the client.
+            if "channel closed" not in str(error):
+                raise
         else:
-            done.append("done")
-    return done
+            return "done"
 
 
 def watch(name: str, path: str, args: Any) -> None:
