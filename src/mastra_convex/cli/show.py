@@ -190,9 +190,9 @@ def _statistics(storage: ConvexStorage, database: str, as_json: bool) -> None:
         return
     waiting = f" and {size(log)} in its write-ahead log" if log else ""
     click.echo(f"{one_line(database)}: {size(file)}{waiting}, format {version}\n")
-    click.echo(f"{'TABLE':<14}{'RECORDS':>12}{'BYTES':>18}")
+    click.echo(f"{'TABLE':<20}{'RECORDS':>12}{'BYTES':>18}")
     for table in tables:
-        click.echo(f"{table.table:<14}{table.records:>12,}{table.bytes:>18,}")
+        click.echo(f"{table.table:<20}{table.records:>12,}{table.bytes:>18,}")
 
 
 def _file_sizes(database: str) -> tuple[int, int]:
