@@ -107,7 +107,7 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   "spans:get": [{ traceId: "s", spanId: "root" }, FINE, FINE],
   "spans:getRoot": [{ traceId: "s" }, FINE, FINE],
   "spans:list": [{ ...page, traceId: "s" }, FINE, FINE],
-  "spans:listById": [{ traceId: "s", spanIds: ["root"] }, FINE, FINE],
+  "spans:listById": [{ spans: [{ traceId: "s", spanId: "root" }] }, FINE, FINE],
   "spans:save": [{ spans: [SPAN] }, DENIED, DENIED],
   "spans:update": [{ spans: [{ traceId: "s", spanId: "root", name: "x" }] }, DENIED, DENIED],
   "spans:removeTraces": [{ traceIds: ["s"] }, DENIED, DENIED],

@@ -34,6 +34,8 @@ const span = <F extends object>(spanId: string, fields?: F) => ({
   ...(fields as F),
 });
 
+const keys = (ids: string[]) => ids.map((spanId) => ({ traceId: "t", spanId }));
+
 const save = (deployment: Deployment, ...spans: Record<string, unknown>[]) =>
   mutation(deployment, "spans:save", { spans });
 
@@ -88,7 +90,7 @@ test("a trace of 6,000 spans is opened", { timeout: 60_000 }, async () => {
   const branch = ["s50", ...Array.from({ length: 8 }, (_, i) => `s${5000 + i}`)];
   const found: string[] = [];
   for (let left = branch; left.length > 0;) {
-    const args = { traceId: "t", spanIds: left };
+    const args = { spans: keys(left) };
     const { reply, bytes, documents } = await measured(deployment, "spans:listById", args);
     expect(bytes).toBeLessThan(8.1 * MIB);
     expect(documents).toBeLessThan(2 * branch.length + 10);
@@ -129,8 +131,7 @@ test(
     let left = ["a", "b", "c"];
     for (let calls = 1; left.length > 0; calls += 1) {
       const { reply, bytes } = await measured(deployment, "spans:listById", {
-        traceId: "t",
-        spanIds: left,
+        spans: keys(left),
       });
       expect(bytes).toBeLessThan(16 * MIB);
       expect(reply.page).toHaveLength(1);

@@ -27,8 +27,8 @@ export interface ListArgs {
   withTotal?: boolean;
 }
 
-export interface Page<T extends Table> {
-  page: Public<T>[];
+export interface Page<T extends Table, R = Public<T>> {
+  page: R[];
   cursor: string | null;
   total?: number;
 }
@@ -51,25 +51,26 @@ export function nothing<T extends Table>(args: ListArgs): Page<T> {
  * One page of `table`: documents whose leading index fields are `values`, in order of the next.
  *
  * The total is given when it was asked for, is kept, and no time range narrows the list. With
- * `hidden`, there is nothing to see, and the arguments are checked all the same. `pick` leaves rows
- * out, so that the page may have fewer.
+ * `hidden`, there is nothing to see, and the arguments are checked all the same. `pick` makes records
+ * of rows and leaves some out, so that the page may have fewer; `look` is how many it may see.
  */
-export async function pageOf<T extends Table>(
+export async function pageOf<T extends Table, R = Public<T>>(
   ctx: Reader,
   table: T,
   index: string,
   values: (string | undefined)[],
   args: ListArgs,
-  { hidden = false, pick }: { hidden?: boolean; pick?: Pick<T> } = {},
-): Promise<Page<T>> {
+  { hidden = false, pick, look }: { hidden?: boolean; pick?: Pick<T, R>; look?: number } = {},
+): Promise<Page<T, R>> {
   const range = rangeOf(table, index, values, args);
   const query = [table, index, values, args.from ?? null, args.to ?? null, args.order];
   const limit = limitOf(args.limit);
   const parts = range.fields.length - values.length + 1;
   const after = args.cursor === undefined ? null : decodeCursor(query, args.cursor, parts);
   if (hidden) return { page: [], cursor: null };
-  const { page, last, more } = await collect<T>(ctx, range, args.order, after, limit, pick);
-  const found: Page<T> = { page, cursor: more ? encodeCursor(query, last!) : null };
+  const walked = await collect<T, R>(ctx, range, args.order, after, limit, pick, look);
+  const { page, last, more } = walked;
+  const found: Page<T, R> = { page, cursor: more ? encodeCursor(query, last!) : null };
   if (args.withTotal && args.from === undefined && args.to === undefined) {
     const total = await counters.total(ctx, table, index, values as string[]);
     if (total !== undefined) found.total = total;
@@ -128,8 +129,8 @@ function rangeOf(
   return { table, index, fields, values, from: args.from, to: args.to };
 }
 
-interface Walked<T extends Table> {
-  page: Public<T>[];
+interface Walked<R> {
+  page: R[];
   /** The places of the first and the last row that were looked at. */
   first: Key | null;
   last: Key | null;
@@ -138,15 +139,16 @@ interface Walked<T extends Table> {
 }
 
 /** Records from a range, as many as `limit` and the bytes that one call may read allow. */
-async function collect<T extends Table>(
+async function collect<T extends Table, R>(
   ctx: Reader,
   range: Range,
   order: Order,
   after: Key | null,
   limit: number,
-  pick: Pick<T> = (row) => read(ctx, row) as Promise<Public<T>>,
-): Promise<Walked<T>> {
-  const page: Public<T>[] = [];
+  pick: Pick<T, R> = (row) => read(ctx, row) as Promise<any>,
+  look = MAX_LOOK,
+): Promise<Walked<R>> {
+  const page: R[] = [];
   let [first, last]: [Key | null, Key | null] = [null, after];
   // A position among arrivals is a time alone, so records of one time must be on one page.
   const belongs = (row: Row) =>
@@ -154,7 +156,7 @@ async function collect<T extends Table>(
   for (let seen = 0; ;) {
     const room = Math.floor(ctx.load.room / ROW_READ_BYTES);
     const rows = Math.min(Math.max(limit - page.length, 0) + 1, WALK, room);
-    if (rows < 1 || seen >= MAX_LOOK) return { page, first, last, more: true };
+    if (rows < 1 || seen >= look) return { page, first, last, more: true };
     const found = (await walk(ctx, range, order, last, rows)) as Row[] as Row<T>[];
     for (const row of found) ctx.load.note(inlineBytes(row));
     seen += found.length;
@@ -163,7 +165,8 @@ async function collect<T extends Table>(
       if (enough || (page.length > 0 && chunkedBytes(row) > ctx.load.room)) {
         return { page, first, last, more: true };
       }
-      const record = await pick(row);
+      const record = await pick(row, page.length === 0);
+      if (record === FULL) return { page, first, last, more: true };
       if (record) page.push(record);
       last = keyOf(range, row);
       first ??= last;
@@ -172,8 +175,13 @@ async function collect<T extends Table>(
   }
 }
 
-/** The record of a row, or null if it is to be left out. */
-export type Pick<T extends Table> = (row: Row<T>) => Promise<Public<T> | null>;
+/** What a `pick` gives for a row that this call has no room for; never for the first of a page. */
+export const FULL = Symbol("full");
+/** The record of a row, or null if it is to be left out; `first` of its page. */
+export type Pick<T extends Table, R = Public<T>> = (
+  row: Row<T>,
+  first: boolean,
+) => Promise<R | null | typeof FULL>;
 
 /**
  * Records in the order in which they came into the table, after `after` or the newest.
@@ -185,11 +193,11 @@ export type Pick<T extends Table> = (row: Row<T>) => Promise<Public<T> | null>;
  * table is therefore never younger than what has settled: what came in the last seconds is given
  * again, and readers drop what they have seen.
  */
-export async function arrivalsOf<T extends Table>(
+export async function arrivalsOf<T extends Table, R = Public<T>>(
   ctx: Reader,
   table: T,
   args: { after?: number; limit: number },
-  pick?: Pick<T>,
+  pick?: Pick<T, R>,
 ) {
   requireService(ctx, "following what arrives");
   const limit = limitOf(args.limit);
@@ -198,11 +206,11 @@ export async function arrivalsOf<T extends Table>(
   const settled = (newest: Key | null) =>
     Math.max(since, Math.min(Number(newest?.[0] ?? 0), Date.now() - SETTLED_MS));
   if (args.after === undefined) {
-    const { page, first } = await collect(ctx, range, "desc", null, limit, pick);
+    const { page, first } = await collect<T, R>(ctx, range, "desc", null, limit, pick);
     return { page: page.reverse(), position: settled(first), isDone: true };
   }
   // No `_id` comes after this one: what shares the position's time has been given.
   const start: Key = [since, "\uffff"];
-  const { page, last, more } = await collect(ctx, range, "asc", start, limit, pick);
+  const { page, last, more } = await collect<T, R>(ctx, range, "asc", start, limit, pick);
   return { page, position: more ? Number(last![0]) : settled(last), isDone: !more };
 }

@@ -5,6 +5,7 @@ import { owns, type Reader, type Writer } from "./access.js";
 import * as chunks from "./chunks.js";
 import * as counters from "./counters.js";
 import { limitExceeded } from "./errors.js";
+import { keepBranch, keepFailed, keepRoot } from "./listed.js";
 import { merge } from "./payloads.js";
 import * as records from "./records.js";
 import type { Fields, Public, Row, Stored } from "./tables.js";
@@ -42,19 +43,20 @@ export async function whole(ctx: Reader, row: Row<"spans">): Promise<Span> {
   return { ...(await records.read(ctx, row)), ...(body && (await records.read(ctx, body))) };
 }
 
-/** The spans with these ids that there are, and how many ids this call had no room for. */
-export async function someById(ctx: Reader, traceId: string, spanIds: string[]) {
-  checkCount(spanIds.length, "ids of spans", MAX_SPANS);
-  const trace = await visibleTrace(ctx, traceId);
+/** The spans of these keys that there are, and how many keys this call had no room for. */
+export async function someByKey(ctx: Reader, keys: { traceId: string; spanId: string }[]) {
+  checkCount(keys.length, "ids of spans", MAX_SPANS);
   const page: Span[] = [];
-  if (!trace) return { page, rest: 0 };
-  for (const [looked, spanId] of spanIds.entries()) {
-    if (ctx.load.room < 2 * chunks.ROW_READ_BYTES) return { page, rest: spanIds.length - looked };
-    const row = await records.byKey(ctx, "spans", trace._id, spanId);
+  const traces = new Map<string, Trace | null>();
+  for (const [looked, { traceId, spanId }] of keys.entries()) {
+    if (ctx.load.room < 3 * chunks.ROW_READ_BYTES) return { page, rest: keys.length - looked };
+    if (!traces.has(traceId)) traces.set(traceId, await visibleTrace(ctx, traceId));
+    const trace = traces.get(traceId);
+    const row = trace && (await records.byKey(ctx, "spans", trace._id, spanId));
     if (!row) continue;
     const body = await records.byKey(ctx, "spanBodies", trace._id, spanId);
     const text = chunks.chunkedBytes(row) + (body ? chunks.chunkedBytes(body) : 0);
-    if (page.length > 0 && text > ctx.load.room) return { page, rest: spanIds.length - looked };
+    if (page.length > 0 && text > ctx.load.room) return { page, rest: keys.length - looked };
     page.push({ ...(await records.read(ctx, row)), ...(body && (await records.read(ctx, body))) });
   }
   return { page, rest: 0 };
@@ -67,6 +69,7 @@ export class Traces {
   private readonly found = new Map<string, Trace | null>();
   // What is to be set, and how many spans with an error came in or went, by the trace's id.
   private readonly heads = new Map<string, Head>();
+  private readonly roots = new Map<string, Stored<"spans"> | null>();
   private readonly errors = new Map<string, number>();
 
   constructor(private readonly ctx: Writer) {}
@@ -89,8 +92,9 @@ export class Traces {
     return made;
   }
 
-  /** Take over what the trace has of its spans' rows. */
-  changed(before: Fields | null, after: Stored<"spans">): void {
+  /** Take over what the trace and the lists have of its spans' rows. */
+  async changed(before: Fields | null, after: Stored<"spans">): Promise<void> {
+    await keepBranch(this.ctx, before, after);
     const { traceId, spanId } = after;
     const delta = (after.error === undefined ? 0 : 1) - (before?.error === undefined ? 0 : 1);
     this.errors.set(traceId, (this.errors.get(traceId) ?? 0) + delta);
@@ -100,6 +104,7 @@ export class Traces {
     const { resourceId, organizationId } = after;
     const startedAt = isRoot ? after.startedAt : undefined;
     this.heads.set(traceId, { headSpanId: spanId, resourceId, organizationId, startedAt });
+    this.roots.set(traceId, isRoot ? after : null);
   }
 
   /** Patch the traces that have changed. */
@@ -112,6 +117,11 @@ export class Traces {
       }
       const before = await chunks.load(this.ctx, this.found.get(traceId)!);
       await records.replace(this.ctx, "spanTraces", before, given(fields) as Stored<"spanTraces">);
+      const root = this.roots.get(traceId);
+      if (root !== undefined) await keepRoot(this.ctx, _id, root, Boolean(fields.failed));
+      else if (fields.failed !== trace.failed) {
+        await keepFailed(this.ctx, _id, Boolean(fields.failed));
+      }
     }
   }
 }
@@ -130,7 +140,11 @@ function split(fields: Fields): [row: Fields, body: Fields] {
   return parts;
 }
 
-type Given = Omit<Span, "createdAt" | "updatedAt"> & { createdAt?: number; updatedAt?: number };
+type Given = Omit<Span, "createdAt" | "updatedAt"> & {
+  createdAt?: number;
+  updatedAt?: number;
+  inputPreview?: string;
+};
 
 /** Make a span what its trace has under its id. */
 export async function saveSpan(ctx: Writer, traces: Traces, span: Given): Promise<void> {
@@ -147,7 +161,7 @@ export async function saveSpan(ctx: Writer, traces: Traces, span: Given): Promis
   if (Object.keys(body).length > 0) {
     await records.insert(ctx, "spanBodies", { trace, spanId: span.spanId, ...body });
   }
-  traces.changed(null, row);
+  await traces.changed(null, row);
 }
 
 /** Set fields of a span, and remove those that are `cleared`. */
@@ -200,7 +214,7 @@ async function writeOver(
   if (sameBody && records.equal({ updatedAt: old.updatedAt, ...after }, old)) return;
   const document = { updatedAt: records.later(ctx, old), ...after } as unknown as Stored<"spans">;
   await records.replace(ctx, "spans", before, document);
-  traces.changed(old, document);
+  await traces.changed(old, document);
   if (sameBody) return;
   if (!stored) await records.insert(ctx, "spanBodies", { trace, spanId, ...body });
   else if (Object.keys(body).length === 0) await records.removeLoaded(ctx, "spanBodies", stored);

@@ -23,7 +23,9 @@ export const TABLES = [
 /** A table whose documents are records of their own. */
 export type Whole = (typeof TABLES)[number];
 /** Tables whose documents are parts of other tables' records: counted and cleared with them. */
-export const PARTS = { spans: ["spanBodies", "spanTraces"] } as const;
+export const PARTS = {
+  spans: ["spanBodies", "spanTraces", "traceRoots", "traceBranches"],
+} as const;
 const ALL = [...TABLES, ...PARTS.spans] as const;
 export type Table = (typeof ALL)[number];
 
@@ -33,7 +35,14 @@ type Rows = { [T in Table]: Doc<T> };
 export type Row<T extends Table = Table> = Rows[T];
 
 type Internal =
-  "_id" | "_creationTime" | "chunked" | "messageCount" | "lastSeq" | "takenOver" | "trace";
+  | "_id"
+  | "_creationTime"
+  | "chunked"
+  | "messageCount"
+  | "lastSeq"
+  | "takenOver"
+  | "trace"
+  | "inputPreview";
 
 /** A record as functions return it. */
 export type PublicOf<R extends Row> = Omit<R, Internal>;

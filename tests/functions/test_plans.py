@@ -267,7 +267,10 @@ GETS: dict[str, tuple[str, dict[str, Any]]] = {
     "traces:get": ("traces:get", {"id": "x5"}),
     "spans:get": ("spans:get", {"traceId": "sp", "spanId": "s5"}),
     "spans:getRoot": ("spans:getRoot", {"traceId": "tr7"}),
-    "spans:listById": ("spans:listById", {"traceId": "sp", "spanIds": ["s5", "none", "s6"]}),
+    "spans:listById": (
+        "spans:listById",
+        {"spans": [{"traceId": "sp", "spanId": s} for s in ("s5", "none", "s6")]},
+    ),
     "traces:listNames": ("traces:listNames", {"prefix": "", "limit": 10}),
     "evals:get": ("evals:get", {"id": "e5"}),
     "workflowRuns:get": ("workflowRuns:get", {"id": "w5"}),

@@ -102,7 +102,7 @@ MORE: dict[str, list[dict[str, Any]]] = {
     "spans:get": [{"traceId": "theirs", "spanId": "theirs"}],
     "spans:getRoot": [{"traceId": "theirs"}],
     "spans:list": [{"order": "asc", "limit": 10, "traceId": "theirs"}],
-    "spans:listById": [{"traceId": "theirs", "spanIds": ["theirs"]}],
+    "spans:listById": [{"spans": [{"traceId": "theirs", "spanId": "theirs"}]}],
     "spans:save": [{"spans": [_SPAN]}],
     "spans:update": [{"spans": [{"traceId": "theirs", "spanId": "theirs", "name": "x"}]}],
     "spans:removeTraces": [{"traceIds": ["theirs"]}, {"traceIds": ["theirs"], "resourceId": "me"}],

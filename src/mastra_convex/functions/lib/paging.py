@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mastra_convex.engine.query import RangeBuilder
 from mastra_convex.engine.schema import BY_CREATION_TIME
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.functions.lib import counters
-from mastra_convex.functions.lib.access import Args, Ctx, require_service
+from mastra_convex.functions.lib.access import Args, Ctx, Doc, require_service
 from mastra_convex.functions.lib.records import publish
 from mastra_convex.functions.schema import schema
 
@@ -19,7 +19,11 @@ MAX_PAGE = 500
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 
-def arrivals_of(ctx: Ctx, table: str, args: Args) -> dict[str, Any]:
+# The record of a document, or None if it is to be left out.
+Pick = Callable[[Doc], "Doc | None"]
+
+
+def arrivals_of(ctx: Ctx, table: str, args: Args, pick: Pick = publish) -> dict[str, Any]:
     """Records in the order in which they came into the table, after `after` or the newest.
 
     `after` is the `position` of an earlier answer; without it the newest `limit` records are given.
@@ -34,8 +38,28 @@ def arrivals_of(ctx: Ctx, table: str, args: Args) -> dict[str, Any]:
     else:
         newest = arrivals.with_index(BY_CREATION_TIME).order("desc")
         page, done = newest.paginate(None, limit_of(args), MAX_PAGE_BYTES).page[::-1], True
-    position = page[-1]["_id"] if page else args.get("after", 0)
-    return {"page": [publish(d) for d in page], "position": position, "isDone": done}
+    positions = [args.get("after", 0), *(document["_id"] for document in page)]
+    records, looked = _picked(page, pick)
+    return {
+        "page": records,
+        "position": positions[looked],
+        "isDone": done and looked == len(page),
+    }
+
+
+def _picked(documents: list[Doc], pick: Pick) -> tuple[list[Doc], int]:
+    """The records of documents, up to so many bytes; and how many documents that are."""
+    if pick is publish:
+        return [publish(document) for document in documents], len(documents)
+    records: list[Doc] = []
+    size = looked = 0
+    while looked < len(documents) and size < MAX_PAGE_BYTES:
+        record = pick(documents[looked])
+        looked += 1
+        if record is not None:
+            records.append(record)
+            size += sum(len(text) for text in record.values() if isinstance(text, str))
+    return records, looked
 
 
 def limit_of(args: Args) -> int:
@@ -53,12 +77,18 @@ def nothing(args: Args) -> dict[str, Any]:
 
 
 def page_of(
-    ctx: Ctx, table: str, index: str, values: tuple[str, ...], args: Args
+    ctx: Ctx,
+    table: str,
+    index: str,
+    values: tuple[str, ...],
+    args: Args,
+    pick: Pick = publish,
 ) -> dict[str, Any]:
     """One page of `table`: documents whose leading index fields are `values`, in order of the last.
 
     `args` are `list_args`. The total is given when it was asked for, is kept, and no time range
-    narrows the list.
+    narrows the list. `pick` makes records of documents and leaves some out, so that the page may
+    have fewer.
     """
     fields = schema.tables[table].indexes[index].fields
     low, high = args.get("from"), args.get("to")
@@ -72,13 +102,12 @@ def page_of(
             q.lte(fields[len(values)], high)
         return q
 
-    found = (
-        ctx.db.query(table)
-        .with_index(index, inside)
-        .order(args["order"])
-        .paginate(args.get("cursor"), limit_of(args), MAX_PAGE_BYTES)
-    )
-    page: dict[str, Any] = {"page": [publish(d) for d in found.page], "cursor": found.cursor}
+    query = ctx.db.query(table).with_index(index, inside).order(args["order"])
+    found = query.paginate(args.get("cursor"), limit_of(args), MAX_PAGE_BYTES)
+    records, looked = _picked(found.page, pick)
+    cut = looked < len(found.page)
+    cursor = query.cursor_after(found.page[looked - 1]) if cut else found.cursor
+    page: dict[str, Any] = {"page": records, "cursor": cursor}
     if args.get("withTotal") and low is None and high is None:
         total = counters.total(ctx, table, index, values)
         if total is not None:

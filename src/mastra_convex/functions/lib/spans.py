@@ -6,6 +6,7 @@ from mastra_convex.engine.context import MutationCtx
 from mastra_convex.errors import LimitExceededError
 from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib.access import Ctx, Doc, owns
+from mastra_convex.functions.lib.listed import keep_branch, keep_failed, keep_root
 from mastra_convex.functions.lib.paging import MAX_PAGE_BYTES
 from mastra_convex.functions.lib.payloads import merge
 from mastra_convex.functions.lib.records import (
@@ -56,19 +57,24 @@ def whole(ctx: Ctx, row: Doc) -> Doc:
     return {**public(row), **public(body or {})}
 
 
-def some_by_id(ctx: Ctx, trace_id: str, span_ids: list[str]) -> Doc:
-    """The spans with these ids that there are, and how many ids this call had no room for."""
-    check_count(len(span_ids), "ids of spans", MAX_SPANS)
-    trace = visible_trace(ctx, trace_id)
+def some_by_key(ctx: Ctx, keys: list[Doc]) -> Doc:
+    """The spans of these keys that there are, and how many keys this call had no room for."""
+    check_count(len(keys), "ids of spans", MAX_SPANS)
     page: list[Doc] = []
+    traces: dict[str, Doc | None] = {}
     size = looked = 0
-    while trace and looked < len(span_ids) and size < MAX_PAGE_BYTES:
-        row = by_key(ctx, "spans", key_of(trace), span_ids[looked])
+    while looked < len(keys) and size < MAX_PAGE_BYTES:
+        key = keys[looked]
         looked += 1
-        if row is not None:
+        trace_id = key["traceId"]
+        if trace_id not in traces:
+            traces[trace_id] = visible_trace(ctx, trace_id)
+        trace = traces[trace_id]
+        row = trace and by_key(ctx, "spans", key_of(trace), key["spanId"])
+        if row:
             page.append(whole(ctx, row))
             size += sum(len(text) for text in page[-1].values() if isinstance(text, str))
-    return {"page": page, "rest": len(span_ids) - looked if trace else 0}
+    return {"page": page, "rest": len(keys) - looked}
 
 
 class Traces:
@@ -79,6 +85,7 @@ class Traces:
         self._read: dict[str, Doc | None] = {}
         # What is to be set, and how many spans with an error came in or went, by the trace's id.
         self._heads: dict[str, Doc] = {}
+        self._roots: dict[str, Doc | None] = {}
         self._errors: dict[str, int] = {}
 
     def get(self, trace_id: str) -> Doc | None:
@@ -96,7 +103,8 @@ class Traces:
         return trace
 
     def changed(self, before: Doc | None, after: Doc) -> None:
-        """Take over what the trace has of its spans' rows."""
+        """Take over what the trace and the lists have of its spans' rows."""
+        keep_branch(self._ctx, before, after)
         trace_id = after["traceId"]
         trace = self._read[trace_id]
         assert trace is not None
@@ -109,6 +117,7 @@ class Traces:
             fields["headSpanId"] = after["spanId"]
             fields["startedAt"] = after["startedAt"] if is_root else None
             self._heads[trace_id] = fields
+            self._roots[trace_id] = after if is_root else None
 
     def write(self) -> None:
         """Patch the traces that have changed."""
@@ -120,6 +129,11 @@ class Traces:
                 left = counters.add(self._ctx, "spans", _ERRORS, key_of(trace), delta)
                 fields["failed"] = left > 0
             patch(self._ctx, "spanTraces", trace, fields)
+            failed = bool({**trace, **fields}["failed"])
+            if trace_id in self._roots:
+                keep_root(self._ctx, key_of(trace), self._roots[trace_id], failed)
+            elif failed != trace["failed"]:
+                keep_failed(self._ctx, key_of(trace), failed)
 
 
 def save_span(ctx: MutationCtx, traces: Traces, span: Doc) -> None:
@@ -196,5 +210,8 @@ def remove_trace(ctx: MutationCtx, trace: Doc) -> None:
     key = key_of(trace)
     remove(ctx, "spanTraces", trace)
     counters.forget(ctx, "spans", _ERRORS, key)
-    for table in ("spans", "spanBodies"):
+    root = by_key(ctx, "traceRoots", key)
+    if root is not None:
+        remove(ctx, "traceRoots", root)
+    for table in ("traceBranches", "spans", "spanBodies"):
         ctx.db.delete_range(ctx.db.query(table).with_index("by_key", lambda q: q.eq("trace", key)))

@@ -1,0 +1,139 @@
+"""Reading the lists of traces and of branches.
+
+A list walks its own small documents (lib/listed.py) and reads the row of each span, no body.
+"""
+
+from __future__ import annotations
+
+from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns, principal_of
+from mastra_convex.functions.lib.paging import Pick, arrivals_of, limit_of, nothing, page_of
+from mastra_convex.functions.lib.records import by_key, public
+from mastra_convex.functions.lib.spans import key_of, visible_trace
+
+# The tables of the lists, by what they are called.
+LISTS = {"traces": "traceRoots", "branches": "traceBranches"}
+
+# What a list can be read by, the narrowest first: the name in indexes, and the argument.
+_CRITERIA = {
+    "traceRoots": (
+        ("message", "messageId"),
+        ("run", "runId"),
+        ("thread", "threadId"),
+        ("resource", "resourceId"),
+        ("entity", "entityId"),
+        ("status", "status"),
+    ),
+    "traceBranches": (
+        ("run", "runId"),
+        ("thread", "threadId"),
+        ("resource", "resourceId"),
+        ("entity", "entityId"),
+    ),
+}
+# What a row shows besides its span's fields.
+_SHOWN = ("inputPreview", "hasChildError")
+_ORDERS = {"startedAt": "started", "endedAt": "ended"}
+_PAGING = ("orderBy", "order", "cursor", "limit", "withTotal", "from", "to", "traceId")
+
+
+def listed(ctx: Ctx, table: str, args: Args) -> Doc:
+    """A page of a list, of what meets all of the criteria among `args`."""
+    criteria = {name: value for name, value in args.items() if name not in _PAGING}
+    trace = visible_trace(ctx, args["traceId"]) if "traceId" in args else None
+    own = principal_of(ctx).resource_id
+    # What a resource may see of one trace, the trace says; else it walks its own rows.
+    if own is not None and trace is None:
+        criteria.setdefault("resourceId", own)
+    hidden = "traceId" in args and trace is None
+    if hidden or not (trace or owns(ctx, criteria.get("resourceId"))):
+        return nothing(args)
+    ordered = _ORDERS[args["orderBy"]]
+    paging = {name: args[name] for name in _PAGING if name in args}
+
+    def found(index: str, values: tuple[str, ...], served: str | None = None) -> Doc:
+        left = {name: value for name, value in criteria.items() if name != served}
+        paging["withTotal"] = args.get("withTotal", False) and not left
+        return page_of(ctx, table, index, values, paging, _picking(ctx, table, left))
+
+    if trace is not None:
+        return found(f"by_trace_{ordered}", (key_of(trace),))
+    for word, name in _CRITERIA[table]:
+        if name in criteria and (own is None or name == "resourceId"):
+            return found(f"by_{word}_{ordered}", (criteria[name],), name)
+    return found(f"by_{ordered}", ())
+
+
+def arrived(ctx: Ctx, table: str, args: Args) -> Doc:
+    """Rows of a list in the order in which they came into it."""
+    return arrivals_of(ctx, table, args, _picking(ctx, table, {}))
+
+
+def traces_of_message(ctx: Ctx, args: Args) -> Doc:
+    """Rows of the traces of which a span names the message: one look into the index for each."""
+    pick = _picking(ctx, "traceRoots", {})
+    page: list[Doc] = []
+    after = args.get("cursor", "")
+    for _ in range(limit_of(args)):
+        named = _after(ctx, "by_message", "messageId", args["messageId"], "trace", after)
+        if named is None:
+            return {"page": page, "cursor": None}
+        after = named["trace"]
+        trace = ctx.db.get("spanTraces", int(after))
+        if trace is not None and owns(ctx, trace.get("resourceId")):
+            root = by_key(ctx, "traceRoots", after)
+            found = root and pick(root)
+            if found:
+                page.append(found)
+    return {"page": page, "cursor": after}
+
+
+def message_ids_of(ctx: Ctx, args: Args) -> list[str]:
+    """The ids of the messages that spans of a trace name: one look into the index for each."""
+    limit = limit_of(args)
+    trace = visible_trace(ctx, args["traceId"])
+    ids: list[str] = []
+    after = args.get("after", "")
+    while trace is not None and len(ids) < limit:
+        named = _after(ctx, "by_trace_message", "trace", key_of(trace), "messageId", after)
+        if named is None:
+            break
+        after = named["messageId"]
+        ids.append(after)
+    return ids
+
+
+def _after(ctx: Ctx, index: str, first: str, value: str, second: str, after: str) -> Doc | None:
+    """The first span of an index of two fields with this value, and the other one after that."""
+    return (
+        ctx.db.query("spans")
+        .with_index(index, lambda q: q.eq(first, value).gt(second, after))
+        .first()
+    )
+
+
+def _picking(ctx: Ctx, table: str, criteria: Doc) -> Pick:
+    """Reads the span of a row, if that meets the criteria and its trace is there for the caller."""
+    owned: dict[str, bool] = {}
+
+    def visible(key: str) -> bool:
+        if table == "traceRoots":
+            return True
+        if key not in owned:
+            trace = ctx.db.get("spanTraces", int(key))
+            owned[key] = trace is not None and owns(ctx, trace.get("resourceId"))
+        return owned[key]
+
+    def pick(row: Doc) -> Doc | None:
+        span = by_key(ctx, "spans", row["trace"], row["spanId"]) if visible(row["trace"]) else None
+        if span is None:
+            return None
+        known: Doc = {**span, "status": row["status"]}
+        if "failed" in row:
+            known["hasChildError"] = row["failed"]
+        if any(known.get(name) != value for name, value in criteria.items()):
+            return None
+        found = public(span)
+        found.update((name, known[name]) for name in _SHOWN if name in known)
+        return found
+
+    return pick
