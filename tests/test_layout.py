@@ -36,6 +36,9 @@ TESTED_ELSEWHERE = {
     "_async/storage.py": "tests/contract/test_sharing.py",
     "_async/message_lists.py": "tests/contract/test_message_lists.py",
     "reads/message_lists.py": "tests/contract/test_message_lists.py",
+    "_async/trace_lists.py": "tests/contract/test_trace_lists.py",
+    "reads/trace_lists.py": "tests/contract/test_trace_lists.py",
+    "reads/span_filters.py": "tests/contract/test_trace_lists.py",
     # What its arguments become is seen in what they do.
     "memory_updates.py": "tests/contract/test_observational_memory.py",
     "_pauses.py": "tests/contract/test_concurrent_changes.py",
@@ -44,6 +47,9 @@ TESTED_ELSEWHERE = {
     "functions/lib/touched.py": "scenarios/messages.json",
     "functions/lib/ownership.py": "scenarios/threads.json",
     "functions/lib/observations.py": "scenarios/observational_memory.json",
+    "functions/lib/trace_lists.py": "scenarios/trace_lists.json",
+    # Checked with what else a trace keeps of its spans.
+    "functions/lib/listed.py": "tests/functions/lib/test_spans.py",
     # Calls and expected replies are data, which other languages' functions can be held against.
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
     # What is sent and when again is seen by a server; each part is a step of that.

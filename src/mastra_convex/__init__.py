@@ -59,7 +59,7 @@ from mastra_convex.models_jobs import (
     Score,
     ScorePage,
 )
-from mastra_convex.span import LightSpan, Span
+from mastra_convex.span import BranchPage, LightSpan, LightSpanPage, Span, SpanPage
 
 __all__ = [
     "ActivatedObservations",
@@ -67,6 +67,7 @@ __all__ = [
     "AsyncWatch",
     "BackgroundTask",
     "BackgroundTaskPage",
+    "BranchPage",
     "ChannelConfig",
     "ChannelInstallation",
     "ConflictError",
@@ -84,6 +85,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidPayloadError",
     "LightSpan",
+    "LightSpanPage",
     "LimitExceededError",
     "Message",
     "MessagePage",
@@ -101,6 +103,7 @@ __all__ = [
     "Score",
     "ScorePage",
     "Span",
+    "SpanPage",
     "StorageClosedError",
     "StorageFileError",
     "TableStatistics",

@@ -133,8 +133,9 @@ def filled(count: int) -> Engine:
             last = of if n == 0 else f"{of}{n - 1}"
             reflection = {"newId": f"{of}{n}", "reflection": '"x"', "tokenCount": 1}
             save("observationalMemory:reflect", id=last, **reflection)
-        own = {"traceId": f"tr{n}", "spanId": "root", "name": "n", "spanType": "generic"}
-        save("spans:save", spans=[{**own, "startedAt": n, "output": "1"}])
+        own = {"traceId": f"tr{n}", "spanId": "root", "name": "n", "spanType": "agent_run"}
+        own |= {"resourceId": "r", "threadId": "t", "runId": "w", "entityId": "a"}
+        save("spans:save", spans=[{**own, "startedAt": n, "endedAt": n + 5, "output": "1"}])
         save("threads:save", thread={"id": f"t{n}", "resourceId": "r", "createdAt": n})
         save("resources:save", resource={"id": f"r{n}"})
         save(
@@ -183,6 +184,16 @@ def lists() -> dict[str, tuple[str, dict[str, Any]]]:
         "messages:listByResource": [{"resourceId": "r"}],
         "traces:list": [{}, {"threadId": "t"}, {"runId": "w"}, {"scope": "s"}, {"name": "n"}],
         "spans:list": [{"traceId": "sp"}],
+        "spans:listTraces": [
+            {"orderBy": order, **by}
+            for order in ("startedAt", "endedAt")
+            for by in ({}, {"resourceId": "r"}, {"threadId": "t"}, {"entityId": "a"})
+        ],
+        "spans:listBranches": [
+            {"orderBy": "startedAt"},
+            {"orderBy": "endedAt", "runId": "w"},
+            {"orderBy": "startedAt", "traceId": "tr3", "resourceId": "r"},
+        ],
         "evals:list": [
             {},
             {"threadId": "t"},

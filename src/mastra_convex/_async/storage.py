@@ -19,6 +19,7 @@ from mastra_convex._async.scores import AsyncScores
 from mastra_convex._async.spans import AsyncSpans
 from mastra_convex._async.system import AsyncSystem
 from mastra_convex._async.threads import AsyncThreads
+from mastra_convex._async.trace_lists import AsyncTraceLists
 from mastra_convex._async.traces import AsyncTraces
 from mastra_convex._async.workflow_runs import AsyncWorkflowRuns
 from mastra_convex.backends import Options, open_async_backend
@@ -37,6 +38,7 @@ class AsyncConvexStorage(
     AsyncObservations,
     AsyncTraces,
     AsyncSpans,
+    AsyncTraceLists,
     AsyncEvals,
     AsyncWorkflowRuns,
     AsyncScores,

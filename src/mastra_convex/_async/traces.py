@@ -32,7 +32,7 @@ class AsyncTraces(AsyncStorageBase):
         """The trace, or None."""
         return cast("Trace | None", await self._run("get_trace", reads.trace(trace_id)))
 
-    async def list_traces(
+    async def get_traces(
         self,
         *,
         thread_id: str | None = None,
@@ -55,7 +55,7 @@ class AsyncTraces(AsyncStorageBase):
         read = reads.traces(
             thread_id, run_id, name, scope, from_date, to_date, page, per_page, include_total
         )
-        return cast("TracePage", await self._run("list_traces", read))
+        return cast("TracePage", await self._run("get_traces", read))
 
     def watch_trace(self, trace_id: str) -> AsyncWatch[Trace | None]:
         """The trace now, then after each change; None while there is none."""

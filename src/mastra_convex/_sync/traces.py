@@ -31,7 +31,7 @@ class Traces(StorageBase):
         """The trace, or None."""
         return cast("Trace | None", self._run("get_trace", reads.trace(trace_id)))
 
-    def list_traces(
+    def get_traces(
         self,
         *,
         thread_id: str | None = None,
@@ -54,7 +54,7 @@ class Traces(StorageBase):
         read = reads.traces(
             thread_id, run_id, name, scope, from_date, to_date, page, per_page, include_total
         )
-        return cast("TracePage", self._run("list_traces", read))
+        return cast("TracePage", self._run("get_traces", read))
 
     def watch_trace(self, trace_id: str) -> Watch[Trace | None]:
         """The trace now, then after each change; None while there is none."""
