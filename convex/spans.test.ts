@@ -162,25 +162,30 @@ test("500 spans are saved over, changed and deleted", { timeout: 120_000 }, asyn
     save(
       deployment,
       ...every((n) => ({
-        ...{ name: "n", spanType: "generic", startedAt: n, input, error: "1" },
+        // Each is a branch too.
+        ...{ name: "n", spanType: "tool_call", startedAt: n, input, error: "1", runId: "r" },
         ...(n >= 50 && { parentSpanId: `s${n % 50}` }),
       })),
     );
   await fill("1");
   await fill("2");
   await mutation(deployment, "spans:update", {
-    spans: every(() => ({ output: "3", cleared: ["error", "input"] })),
+    spans: every(() => ({ output: "3", endedAt: 9, cleared: ["error", "input"] })),
   });
   const changed = await dump(deployment);
   expect(changed.spanBodies!.every(({ input, output }) => !input && output === "3")).toBe(true);
   expect(changed.spanTraces!.some(({ failed }) => failed)).toBe(false);
   expect(changed.counters).toEqual([]);
+  expect(changed.traceRoots).toHaveLength(50);
+  expect(changed.traceBranches).toHaveLength(500);
+  expect(changed.traceRoots!.some(({ failed }) => failed)).toBe(false);
+  expect(changed.traceBranches!.every(({ status }) => status === "success")).toBe(true);
   await mutation(deployment, "spans:removeTraces", {
     traceIds: Array.from({ length: 50 }, (_, n) => `t${n}`),
   });
   await settle(deployment);
-  const { spanTraces, spans, spanBodies } = await dump(deployment);
-  expect([spanTraces, spans, spanBodies]).toEqual([[], [], []]);
+  const { spanTraces, spans, spanBodies, traceRoots, traceBranches } = await dump(deployment);
+  expect([spanTraces, spans, spanBodies, traceRoots, traceBranches]).toEqual([[], [], [], [], []]);
 });
 
 test("more traces than one transaction clears are cleared", { timeout: 60_000 }, async () => {

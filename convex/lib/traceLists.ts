@@ -74,6 +74,7 @@ export async function listed(
     return pageOf<List, Listed>(ctx, table, index, values, own, { pick, look: LOOK });
   };
   const ordered = ORDERS[orderBy];
+  if (trace && table === "traceRoots") return rootAlone(ctx, trace._id, args, criteria);
   if (trace) return found(`by_trace_${ordered}`, [trace._id]);
   const choice = CRITERIA[table].find(
     ([, name]) => isOwn(ctx, name) && criteria[name] !== undefined,
@@ -81,6 +82,22 @@ export async function listed(
   if (!choice) return found(`by_${ordered}`, []);
   const [word, name] = choice;
   return found(`by_${word}_${ordered}`, [criteria[name] as string], name);
+}
+
+/** The list of one trace: its row, if that meets the criteria. */
+async function rootAlone(
+  ctx: Reader,
+  trace: string,
+  { limit, orderBy, from = -Infinity, to = Infinity }: ListedArgs,
+  criteria: Fields,
+): Promise<Page<List, Listed>> {
+  limitOf(limit);
+  const row = await records.byKey(ctx, "traceRoots", trace);
+  const time = row && (orderBy === "startedAt" ? row.startedAt : row.endsAt);
+  const isInside = time !== null && from <= time && time <= to;
+  const wanted = Object.entries(criteria).filter(([, value]) => value !== undefined);
+  const found = isInside ? await picking(ctx, "traceRoots", wanted)(row!, true) : null;
+  return { page: found ? [found as Listed] : [], cursor: null };
 }
 
 /** Whether the caller may walk by this argument: a resource goes through its own rows alone. */

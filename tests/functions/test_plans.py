@@ -192,7 +192,6 @@ def lists() -> dict[str, tuple[str, dict[str, Any]]]:
         "spans:listBranches": [
             {"orderBy": "startedAt"},
             {"orderBy": "endedAt", "runId": "w"},
-            {"orderBy": "startedAt", "traceId": "tr3", "resourceId": "r"},
         ],
         "evals:list": [
             {},

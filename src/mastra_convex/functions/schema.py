@@ -118,7 +118,6 @@ schema = define_schema(
         .index("by_key", ["trace"])
         # lists by one criterion, by beginning
         .index("by_started", ["startedAt"])
-        .index("by_trace_started", ["trace", "startedAt"])
         .index("by_message_started", ["messageId", "startedAt"])
         .index("by_run_started", ["runId", "startedAt"])
         .index("by_thread_started", ["threadId", "startedAt"])
@@ -127,7 +126,6 @@ schema = define_schema(
         .index("by_status_started", ["status", "startedAt"])
         # and by end
         .index("by_ended", ["endsAt"])
-        .index("by_trace_ended", ["trace", "endsAt"])
         .index("by_message_ended", ["messageId", "endsAt"])
         .index("by_run_ended", ["runId", "endsAt"])
         .index("by_thread_ended", ["threadId", "endsAt"])

@@ -51,7 +51,7 @@ def arrivals(of: str, cursor: Any, limit: int, keep: Keep) -> Read[Delta]:
             key = _key(row)
             if key not in seen and keep(row):
                 if len(rows) == limit:
-                    return Delta(rows, True, _encode(of, start, again))
+                    return Delta(rows, True, _encode(of, start, again | seen))
                 rows.append(row)
             again.add(key)
         done = reply["isDone"]
@@ -60,6 +60,7 @@ def arrivals(of: str, cursor: Any, limit: int, keep: Keep) -> Read[Delta]:
             start = position
             # What is on the last page may come again: its end is not where the position is.
             if not done:
+                seen -= again
                 again.clear()
         if done:
             return Delta(rows, False, _encode(of, start, again))

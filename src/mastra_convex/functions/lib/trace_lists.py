@@ -5,6 +5,8 @@ A list walks its own small documents (lib/listed.py) and reads the row of each s
 
 from __future__ import annotations
 
+import math
+
 from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns, principal_of
 from mastra_convex.functions.lib.paging import Pick, arrivals_of, limit_of, nothing, page_of
 from mastra_convex.functions.lib.records import by_key, public
@@ -55,12 +57,24 @@ def listed(ctx: Ctx, table: str, args: Args) -> Doc:
         paging["withTotal"] = args.get("withTotal", False) and not left
         return page_of(ctx, table, index, values, paging, _picking(ctx, table, left))
 
+    if trace is not None and table == "traceRoots":
+        return _root_alone(ctx, key_of(trace), args, criteria)
     if trace is not None:
         return found(f"by_trace_{ordered}", (key_of(trace),))
     for word, name in _CRITERIA[table]:
         if name in criteria and (own is None or name == "resourceId"):
             return found(f"by_{word}_{ordered}", (criteria[name],), name)
     return found(f"by_{ordered}", ())
+
+
+def _root_alone(ctx: Ctx, trace: str, args: Args, criteria: Doc) -> Doc:
+    """The list of one trace: its row, if that meets the criteria."""
+    limit_of(args)
+    row = by_key(ctx, "traceRoots", trace)
+    time = row and row["startedAt" if args["orderBy"] == "startedAt" else "endsAt"]
+    inside = row and args.get("from", -math.inf) <= time <= args.get("to", math.inf)
+    found = _picking(ctx, "traceRoots", criteria)(row) if row and inside else None
+    return {"page": [found] if found else [], "cursor": None}
 
 
 def arrived(ctx: Ctx, table: str, args: Args) -> Doc:
