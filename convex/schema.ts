@@ -23,6 +23,7 @@ import {
   spanBodyFields,
   spanPreview,
   spanRowFields,
+  spansAt,
   threadFields,
   time,
   traceFields,
@@ -75,7 +76,7 @@ export const tables = {
   resources: defineTable({ ...resourceFields, chunked })
     // get, save, update
     .index("by_key", ["id"]),
-  traces: defineTable({ ...traceFields, chunked })
+  traces: defineTable({ ...traceFields, ...spansAt, chunked })
     // get, save
     .index("by_key", ["id"])
     // lists by one criterion, in time

@@ -8,7 +8,7 @@
 
 import { v } from "convex/values";
 import { requireService, storageMutation, storageQuery, storageStep } from "./lib/access.js";
-import { invalidArgument, notFound } from "./lib/errors.js";
+import { notFound } from "./lib/errors.js";
 import { nothing, pageOf } from "./lib/paging.js";
 import * as records from "./lib/records.js";
 import { hideTrace, removeSpans } from "./lib/spanRemoval.js";
@@ -17,7 +17,7 @@ import {
   checkCount,
   MAX_SPANS,
   MAX_TRACES,
-  saveSpan,
+  saveSpans,
   someByKey,
   Traces,
   visibleTrace,
@@ -161,16 +161,7 @@ export const save = storageMutation({
   returns: v.null(),
   handler: async (ctx, { spans }) => {
     requireService(ctx, "saving spans");
-    checkCount(spans.length, "spans", MAX_SPANS);
-    const traces = new Traces(ctx);
-    for (const span of spans) {
-      if (!span.traceId || !span.spanId) {
-        throw invalidArgument("a span's traceId and spanId must not be empty; give both");
-      }
-      await saveSpan(ctx, traces, span);
-      ctx.load.check("read", "saving spans");
-    }
-    await traces.write();
+    await saveSpans(ctx, spans);
     return null;
   },
 });

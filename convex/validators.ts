@@ -40,6 +40,8 @@ export const resourceFields = {
   extra: v.optional(payload()),
 };
 
+/** Of a trace whose spans are spans of their own too: the newest change of theirs that it has. */
+export const spansAt = { spansAt: v.optional(time()) };
 export const traceFields = {
   id: v.string(),
   threadId: v.optional(v.string()),

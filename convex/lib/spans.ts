@@ -4,7 +4,7 @@ import { spanBodyFields } from "../validators.js";
 import { owns, type Reader, type Writer } from "./access.js";
 import * as chunks from "./chunks.js";
 import * as counters from "./counters.js";
-import { limitExceeded } from "./errors.js";
+import { invalidArgument, limitExceeded } from "./errors.js";
 import { keepBranch, keepFailed, keepRoot } from "./listed.js";
 import { merge } from "./payloads.js";
 import * as records from "./records.js";
@@ -140,14 +140,30 @@ function split(fields: Fields): [row: Fields, body: Fields] {
   return parts;
 }
 
+/** Save spans; returns when the last of them has changed. */
+export async function saveSpans(ctx: Writer, spans: Given[]): Promise<number> {
+  checkCount(spans.length, "spans", MAX_SPANS);
+  const traces = new Traces(ctx);
+  let newest = 0;
+  for (const span of spans) {
+    if (!span.traceId || !span.spanId) {
+      throw invalidArgument("a span's traceId and spanId must not be empty; give both");
+    }
+    newest = Math.max(newest, await saveSpan(ctx, traces, span));
+    ctx.load.check("read", "saving spans");
+  }
+  await traces.write();
+  return newest;
+}
+
 type Given = Omit<Span, "createdAt" | "updatedAt"> & {
   createdAt?: number;
   updatedAt?: number;
   inputPreview?: string;
 };
 
-/** Make a span what its trace has under its id. */
-export async function saveSpan(ctx: Writer, traces: Traces, span: Given): Promise<void> {
+/** Make a span what its trace has under its id; returns when it has changed. */
+async function saveSpan(ctx: Writer, traces: Traces, span: Given): Promise<number> {
   const { _id: trace } = await traces.obtain(span);
   const [fields, body] = split(span);
   const before = await records.byKey(ctx, "spans", trace, span.spanId);
@@ -162,6 +178,7 @@ export async function saveSpan(ctx: Writer, traces: Traces, span: Given): Promis
     await records.insert(ctx, "spanBodies", { trace, spanId: span.spanId, ...body });
   }
   await traces.changed(null, row);
+  return row.updatedAt;
 }
 
 /** Set fields of a span, and remove those that are `cleared`. */
@@ -170,7 +187,7 @@ export async function changeSpan(
   traces: Traces,
   row: Row<"spans">,
   change: Fields & { cleared?: string[] },
-): Promise<void> {
+): Promise<number> {
   const { traceId: _t, spanId: _s, cleared = [], ...set } = change;
   const fields = { ...Object.fromEntries(cleared.map((name) => [name, undefined])), ...set };
   const touchesBody = Object.keys(fields).some((name) => name in spanBodyFields);
@@ -197,7 +214,7 @@ function contentOf(stored: Fields | undefined): Fields {
 /**
  * Make `row` and `body` the whole span, where `before` and `stored` are; not if they are equal.
  *
- * A span keeps its `createdAt`.
+ * A span keeps its `createdAt`. Returns when it has changed.
  */
 async function writeOver(
   ctx: Writer,
@@ -206,17 +223,18 @@ async function writeOver(
   row: Fields,
   stored: Body | null,
   body: Fields,
-): Promise<void> {
+): Promise<number> {
   const old = before.record;
   const { trace, spanId } = old;
   const sameBody = records.equal(contentOf(stored?.record), body);
   const after: Fields = { ...row, trace, createdAt: old.createdAt };
-  if (sameBody && records.equal({ updatedAt: old.updatedAt, ...after }, old)) return;
+  if (sameBody && records.equal({ updatedAt: old.updatedAt, ...after }, old)) return old.updatedAt;
   const document = { updatedAt: records.later(ctx, old), ...after } as unknown as Stored<"spans">;
   await records.replace(ctx, "spans", before, document);
   await traces.changed(old, document);
-  if (sameBody) return;
+  if (sameBody) return document.updatedAt;
   if (!stored) await records.insert(ctx, "spanBodies", { trace, spanId, ...body });
   else if (Object.keys(body).length === 0) await records.removeLoaded(ctx, "spanBodies", stored);
   else await records.replace(ctx, "spanBodies", stored, { trace, spanId, ...body });
+  return document.updatedAt;
 }

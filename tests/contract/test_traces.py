@@ -17,6 +17,7 @@ from tests.contract.records import (
     json_values,
     now,
     on_one_storage,
+    span,
     trace,
 )
 
@@ -216,3 +217,54 @@ def test_payloads_are_kept_exactly(storage: ConvexStorage, spans: Any, propertie
     found = storage.get_trace("x")
     assert found is not None
     assert exactly({name: found.to_dict()[name] for name in given}, given)
+
+
+def of_mastra(span_id: str, **fields: Any) -> Doc:
+    """A span inside a trace, in Mastra's form."""
+    return {"spanId": span_id, "name": "n", "spanType": "tool_call", "startedAt": T0, **fields}
+
+
+def test_spans_inside_a_trace_are_spans(storage: ConvexStorage) -> None:
+    inside: list[Any] = [
+        of_mastra("b", parentSpanId="a", startedAt="2023-11-14T22:13:20.000Z", input={"$k": 2**70}),
+        of_mastra("a", endedAt=None, custom=[1]),
+        {"id": "of an older form", "name": "n"},
+        of_mastra("c", traceId="another"),
+        of_mastra("d", startedAt="soon"),
+        "no map",
+    ]
+    given = trace("x", threadId="t", runId="w", spans=inside)
+    saved = storage.save_trace(given)
+    # It comes back as it went in, and again when it is saved again.
+    assert exactly(storage.get_trace("x").to_dict(), saved.to_dict())  # type: ignore[union-attr]
+    assert saved.spans == inside
+    assert storage.save_trace(given) == saved
+    assert [s.span_id for s in storage.get_trace_structure("x") or []] == ["b", "a"]
+    (root,) = storage.list_traces(filters={"threadId": "t"}).spans
+    assert (root.span_id, root.run_id, root.extra) == ("a", "w", {"custom": [1]})
+    assert storage.get_trace_structure("another") is None
+
+    storage.update_span("x", "a", {"endedAt": at(1)})
+    storage.create_span(span("late", "x", parentSpanId="a"))
+    found = storage.get_trace("x")
+    assert found is not None
+    assert found.spans is not None
+    assert found.spans[0] == inside[0]
+    assert (found.spans[1]["endedAt"], found.spans[6]["spanId"]) == (at(1), "late")
+    assert found.spans[2:6] == inside[2:]
+    assert (found.run_id, found.timestamp) == (saved.run_id, saved.timestamp)
+    # What is saved again is as it says.
+    again = storage.save_trace(given)
+    assert again.spans == inside
+    assert (storage.get_trace("x") or again).spans == inside
+    assert (storage.get_span("x", "a") or root).status == "running"
+
+
+def test_a_trace_that_is_too_large_for_both_stays_one_document(storage: ConvexStorage) -> None:
+    large = [of_mastra(f"s{n}", input="x" * 8000) for n in range(400)]
+    storage.save_trace(trace("x", spans=large))
+    many = [of_mastra(f"s{n}") for n in range(501)]
+    storage.save_trace(trace("y", spans=many))
+    for name, inside in (("x", large), ("y", many)):
+        assert storage.get_trace_structure(name) is None
+        assert (storage.get_trace(name) or trace()).spans == inside  # type: ignore[union-attr]

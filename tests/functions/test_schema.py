@@ -20,6 +20,7 @@ from mastra_convex.functions.validators import (
     span_body_fields,
     span_preview,
     span_row_fields,
+    spans_at,
     thread_fields,
     trace_fields,
     workflow_run_fields,
@@ -45,6 +46,7 @@ RECORDS = {
 # What belongs to a record, and not to its callers.
 INSIDE = {
     "threads": {"messageCount", "lastSeq"},
+    "traces": set(spans_at),
     "spans": {"trace", *span_preview},
     "observationChunks": {"recordId"},
 }

@@ -13,6 +13,7 @@ from mastra_convex._sync.subscription import Watch
 from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models import Trace, TracePage
 from mastra_convex.reads import traces as reads
+from mastra_convex.updates import trace_save
 
 
 class Traces(StorageBase):
@@ -21,11 +22,12 @@ class Traces(StorageBase):
     def save_trace(self, trace: Trace | Mapping[str, Any]) -> Trace:
         """Save a trace by its id, replacing what was saved.
 
-        Lists are in the order of `timestamp`; where it is left out, it is `createdAt`, or now.
-        Returns the trace as it is stored. Raises `InvalidArgumentError`, `InvalidPayloadError`.
+        Lists are in the order of `timestamp`; where it is left out, it is `createdAt`, or now. What
+        among its `spans` is a span in Mastra's form is saved as such, too. Returns the trace as it
+        is stored. Raises `InvalidArgumentError`, `InvalidPayloadError`.
         """
-        saved = self._mutate("save_trace", "traces:save", lambda: {"trace": Trace.encode(trace)})
-        return Trace.of(saved)
+        make = partial(trace_save, trace)
+        return Trace.of(self._mutate("save_trace", "traces:save", make))
 
     def get_trace(self, trace_id: str) -> Trace | None:
         """The trace, or None."""

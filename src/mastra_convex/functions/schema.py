@@ -22,6 +22,7 @@ from mastra_convex.functions.validators import (
     span_body_fields,
     span_preview,
     span_row_fields,
+    spans_at,
     thread_fields,
     time,
     trace_fields,
@@ -71,7 +72,7 @@ schema = define_schema(
         "resources": define_table(resource_fields)
         # get, save, update
         .index("by_key", ["id"]),
-        "traces": define_table(trace_fields)
+        "traces": define_table({**trace_fields, **spans_at})
         # get, save
         .index("by_key", ["id"])
         # lists by one criterion, in time

@@ -8,7 +8,7 @@ names it.
 from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx, QueryCtx
-from mastra_convex.errors import InvalidArgumentError, NotFoundError
+from mastra_convex.errors import NotFoundError
 from mastra_convex.functions.lib.access import (
     Args,
     Doc,
@@ -26,7 +26,7 @@ from mastra_convex.functions.lib.spans import (
     check_count,
     key_of,
     remove_trace,
-    save_span,
+    save_spans,
     some_by_key,
     visible_trace,
     whole,
@@ -174,13 +174,7 @@ def list_message_ids(ctx: QueryCtx, args: Args) -> list[str]:
 def save(ctx: MutationCtx, args: Args) -> None:
     """Save spans by trace and id, replacing those that are there; all of them, or none."""
     require_service(ctx, "saving spans")
-    check_count(len(args["spans"]), "spans", MAX_SPANS)
-    traces = Traces(ctx)
-    for span in args["spans"]:
-        if not span["traceId"] or not span["spanId"]:
-            raise InvalidArgumentError("a span's traceId and spanId must not be empty; give both")
-        save_span(ctx, traces, span)
-    traces.write()
+    save_spans(ctx, args["spans"])
 
 
 @storage_mutation(args={"spans": v.array(v.object(span_change))}, returns=v.null())

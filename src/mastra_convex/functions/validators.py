@@ -45,6 +45,8 @@ resource_fields: Fields = {
     "extra": v.optional(payload()),
 }
 
+# Of a trace whose spans are spans of their own too: the newest change of theirs that it has.
+spans_at: Fields = {"spansAt": v.optional(time())}
 trace_fields: Fields = {
     "id": v.string(),
     "threadId": v.optional(v.string()),

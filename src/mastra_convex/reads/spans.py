@@ -58,6 +58,13 @@ def branch(trace_id: str, span_id: str, depth: int | None) -> Read[list[Span] | 
     return [Span.of(each) for each in _in_time((yield from whole(_keys(trace_id, wanted))))]
 
 
+def changed_since(trace_id: str, moment: float) -> Read[list[Span]]:
+    """The spans of a trace that came or changed after a moment, by their beginnings."""
+    found = yield from _light(trace_id)
+    ids = [document["spanId"] for document in found if document["updatedAt"] > moment]
+    return [Span.of(each) for each in _in_time((yield from whole(_keys(trace_id, ids))))]
+
+
 def trace_document(trace_id: str) -> Read[Doc | None]:
     """The document of a trace that spans make, in the shape of one that has them inside."""
     found = yield from _light(trace_id)

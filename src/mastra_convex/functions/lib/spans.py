@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx
-from mastra_convex.errors import LimitExceededError
+from mastra_convex.errors import InvalidArgumentError, LimitExceededError
 from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib.access import Ctx, Doc, owns
 from mastra_convex.functions.lib.listed import keep_branch, keep_failed, keep_root
@@ -136,8 +136,21 @@ class Traces:
                 keep_failed(self._ctx, key_of(trace), failed)
 
 
-def save_span(ctx: MutationCtx, traces: Traces, span: Doc) -> None:
-    """Make a span what its trace has under its id."""
+def save_spans(ctx: MutationCtx, spans: list[Doc]) -> float:
+    """Save spans; returns when the last of them has changed."""
+    check_count(len(spans), "spans", MAX_SPANS)
+    traces = Traces(ctx)
+    newest = 0.0
+    for span in spans:
+        if not span["traceId"] or not span["spanId"]:
+            raise InvalidArgumentError("a span's traceId and spanId must not be empty; give both")
+        newest = max(newest, save_span(ctx, traces, span))
+    traces.write()
+    return newest
+
+
+def save_span(ctx: MutationCtx, traces: Traces, span: Doc) -> float:
+    """Make a span what its trace has under its id; returns when it has changed."""
     key = key_of(traces.obtain(span))
     body = {name: span[name] for name in span_body_fields if name in span}
     row = {name: value for name, value in span.items() if name not in span_body_fields}
@@ -145,13 +158,14 @@ def save_span(ctx: MutationCtx, traces: Traces, span: Doc) -> None:
     before = by_key(ctx, "spans", key, span["spanId"])
     if before is not None:
         stored = by_key(ctx, "spanBodies", key, span["spanId"])
-        _write_over(ctx, traces, before, row, stored, body)
-        return
+        return _write_over(ctx, traces, before, row, stored, body)
     row = {"createdAt": ctx.now, "updatedAt": ctx.now, **row}
     insert(ctx, "spans", row)
     if body:
         insert(ctx, "spanBodies", {"trace": key, "spanId": span["spanId"], **body})
     traces.changed(None, row)
+    changed: float = row["updatedAt"]
+    return changed
 
 
 def change_span(ctx: MutationCtx, traces: Traces, before: Doc, change: Doc) -> None:
@@ -181,21 +195,22 @@ def _content(stored: Doc | None) -> Doc:
 
 def _write_over(
     ctx: MutationCtx, traces: Traces, before: Doc, row: Doc, stored: Doc | None, body: Doc
-) -> None:
+) -> float:
     """Make `row` and `body` the whole span, where `before` and `stored` are; not if they are equal.
 
-    A span keeps its `createdAt`.
+    A span keeps its `createdAt`. Returns when it has changed.
     """
     row["createdAt"] = before["createdAt"]
     old = {name: value for name, value in before.items() if name != "_id"}
     same_body = body == _content(stored)
-    if same_body and {"updatedAt": old["updatedAt"], **row} == old:
-        return
-    row.setdefault("updatedAt", later(ctx, before))
+    changed: float = old["updatedAt"]
+    if same_body and {"updatedAt": changed, **row} == old:
+        return changed
+    changed = row.setdefault("updatedAt", later(ctx, before))
     replace(ctx, "spans", before, row)
     traces.changed(before, row)
     if same_body:
-        return
+        return changed
     document = {"trace": before["trace"], "spanId": before["spanId"], **body}
     if stored is None:
         insert(ctx, "spanBodies", document)
@@ -203,6 +218,7 @@ def _write_over(
         replace(ctx, "spanBodies", stored, document)
     else:
         remove(ctx, "spanBodies", stored)
+    return changed
 
 
 def remove_trace(ctx: MutationCtx, trace: Doc) -> None:
