@@ -46,13 +46,14 @@ def mutation(
 
 
 class Registry:
-    """The functions of some modules, by path. `root` is the package whose folders are in paths."""
+    """The functions of some modules, by path. Below the package `root`, folders are part of it."""
 
-    def __init__(self, modules: Iterable[ModuleType], root: str | None = None) -> None:
+    def __init__(self, modules: Iterable[ModuleType], root: str = "") -> None:
         self.functions: dict[str, Function] = {}
         for module in modules:
-            below = module.__name__.removeprefix(f"{root or module.__package__}.")
-            name = "/".join(map(camel_case, below.split(".")))
+            path = module.__name__
+            inside = path.removeprefix(f"{root}.") if root else path.rpartition(".")[2]
+            name = "/".join(map(camel_case, inside.split(".")))
             for attribute, value in vars(module).items():
                 if isinstance(value, Function):
                     self.functions[f"{name}:{camel_case(attribute)}"] = value

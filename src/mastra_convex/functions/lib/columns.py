@@ -30,7 +30,7 @@ from mastra_convex.functions.validators import (
     thread_fields,
     workflow_run_fields,
 )
-from mastra_convex.values.encoding import encode
+from mastra_convex.values.encoding import decode, encode
 from mastra_convex.values.payload import encode_payload
 from mastra_convex.values.validators import Validator
 
@@ -130,6 +130,8 @@ class Rows:
 
     def changes(self, row: Doc) -> Doc:
         """The fields of a part of a row; None for what is to be taken away."""
+        if not isinstance(row, dict):
+            raise InvalidArgumentError(f"a row of {self.table} is an object", path=self.table)
         found: Doc = {}
         unknown: Doc = {}
         for name, value in row.items():
@@ -151,7 +153,7 @@ class Rows:
         return found
 
     def row(self, record: Doc) -> Doc:
-        """The row of a record: what it lacks is null there.
+        """The row of a record.
 
         Of what we do not know, only what Convex has no names or values for stays in `extra`.
         """
@@ -162,8 +164,8 @@ class Rows:
             found["extra"] = encode_payload(unsaid)
         found |= {name: x for name, x in unknown.items() if name not in unsaid}
         for name, (ours, kind) in self.columns.items():
-            value = record.get(ours)
-            found[name] = None if value is None else kind.theirs(value)
+            if ours in record:
+                found[name] = kind.theirs(record[ours])
         return found
 
 
@@ -320,4 +322,6 @@ def memory_row(record: Doc) -> Doc:
     thread_id = record.get("threadId")
     subject = f"resource:{record['resourceId']}" if thread_id is None else f"thread:{thread_id}"
     chunks = [CHUNKS.row(each) for each in record["bufferedObservationChunks"]]
-    return {**row, "lookupKey": subject, "bufferedObservationChunks": encode_payload(chunks)}
+    # A number that is whole is written as one, as JavaScript does.
+    text = encode_payload(decode(chunks))
+    return {**row, "lookupKey": subject, "bufferedObservationChunks": text}

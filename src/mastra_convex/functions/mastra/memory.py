@@ -195,7 +195,7 @@ def swap_buffered(ctx: MutationCtx, args: Args) -> Doc:
             for each in chunks
         ]
         for name in ("suggestedContinuation", "currentTask"):
-            if chunks[-1][name] is not None:
+            if name in chunks[-1]:
                 result[name] = chunks[-1][name]
     return found(result)
 

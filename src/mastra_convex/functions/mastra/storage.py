@@ -34,7 +34,7 @@ _filter = v.object(
 @operation({"record": _row})
 def insert(ctx: MutationCtx, args: Args) -> Doc:
     """Save a row by its id."""
-    _table_of(args).save(ctx, [_checked(args["record"])])
+    _table_of(args).save(ctx, [args["record"]])
     return done()
 
 
@@ -42,7 +42,7 @@ def insert(ctx: MutationCtx, args: Args) -> Doc:
 def batch_insert(ctx: MutationCtx, args: Args) -> Doc:
     """Save rows by their ids, all of them or none."""
     check_batch(len(args["records"]), "records")
-    _table_of(args).save(ctx, [_checked(each) for each in args["records"]])
+    _table_of(args).save(ctx, args["records"])
     return done()
 
 
@@ -52,7 +52,8 @@ def patch(ctx: MutationCtx, args: Args) -> Doc:
     table = _table_of(args)
     if table.change is None:
         raise _unsupported("patch", args)
-    changes = table.rows.changes({**_checked(args["record"]), "id": args["id"]})
+    changes = table.rows.changes(args["record"])
+    changes.pop("id", None)
     return found(table.change(ctx, args["id"], changes))
 
 
@@ -139,10 +140,10 @@ def _table_of(args: Args) -> Table:
     return table
 
 
-def _checked(row: object) -> Doc:
-    if not isinstance(row, dict):
-        raise InvalidArgumentError("a row is an object", path="record")
-    return row
+def _checked(keys: object) -> Doc:
+    if not isinstance(keys, dict):
+        raise InvalidArgumentError("keys are the members of an object", path="keys")
+    return keys
 
 
 def _keys_of(hint: Doc) -> Doc:

@@ -128,14 +128,23 @@ def _deleted(rows: Rows) -> Remove:
     return remove
 
 
+def _changed(ctx: MutationCtx, rows: Rows, id: str, fields: Doc) -> tuple[Doc, Doc] | None:
+    """The record as it is and as it would be. Raises `InvalidArgumentError` for what is none."""
+    found = records.by_key(ctx, rows.table, id)
+    if found is None:
+        return None
+    before = records.public(found)
+    return before, rows.checked({**before, **fields})
+
+
 def _change_thread(ctx: MutationCtx, id: str, fields: Doc) -> bool:
-    thread = records.by_key(ctx, "threads", id)
-    if thread is None:
+    found = _changed(ctx, columns.THREADS, id, fields)
+    if found is None:
         return False
+    before, after = found
     # Its messages may have been saved by a clock that is ahead of the adapter's.
-    updated_at = max(thread["updatedAt"], fields.get("updatedAt") or 0)
-    changed = {**records.public(thread), **fields, "updatedAt": updated_at}
-    threads.save.handler(ctx, {"thread": columns.THREADS.checked(changed)})
+    after["updatedAt"] = max(before["updatedAt"], after["updatedAt"])
+    threads.save.handler(ctx, {"thread": after})
     return True
 
 
@@ -224,6 +233,8 @@ def _save_schedules(ctx: MutationCtx, given: list[Doc]) -> None:
 
 
 def _change_task(ctx: MutationCtx, id: str, fields: Doc) -> bool:
+    if _changed(ctx, columns.BACKGROUND_TASKS, id, fields) is None:
+        return False
     found: bool = background_tasks.update.handler(ctx, {"id": id, "update": fields})
     return found
 
@@ -277,11 +288,11 @@ def _save_memory(ctx: MutationCtx, given: list[Doc]) -> None:
 
 
 def _change_memory(ctx: MutationCtx, id: str, fields: Doc) -> bool:
-    if records.by_key(ctx, columns.OBSERVATIONAL_MEMORY.table, id) is None:
+    if _changed(ctx, columns.OBSERVATIONAL_MEMORY, id, fields) is None:
         return False
-    # The store sets it.
-    fields.pop("updatedAt", None)
-    observational_memory.update.handler(ctx, {"id": id, **fields})
+    # The store sets `updatedAt`.
+    change = {name: value for name, value in fields.items() if name != "updatedAt"}
+    observational_memory.update.handler(ctx, {**change, "id": id})
     return True
 
 
