@@ -153,7 +153,6 @@ class Reader:
                 return found, True
         return found, False
 
-
     def number(self, sql: str, parameters: Sequence[Any]) -> int:
         """The one number that a compiled statement gives."""
         return int(self._execute(sql, parameters).fetchone()[0])

@@ -22,10 +22,10 @@ def save(inside: Inside, count: int, size: int = 1) -> None:
         inside.mutation("messages:save", messages=[{**message, "createdAt": n}])
 
 
-def page(inside: Inside, **args: Any) -> dict[str, Any]:
+def page(inside: Inside, keep: Any = None, **args: Any) -> dict[str, Any]:
     """A page of the thread, as the helper gives it."""
     found: dict[str, Any] = inside(
-        lambda ctx: page_of(ctx, "messages", "by_thread_created", ("t",), {**LIST, **args})
+        lambda ctx: page_of(ctx, "messages", "by_thread_created", ("t",), {**LIST, **args}, keep)
     )
     return found
 
@@ -132,11 +132,7 @@ def test_records_are_passed_over(
         skipped = calls = 0
         while True:
             more = {"skip": skip - skipped} if skip > skipped else {}
-            found = inside(
-                lambda ctx: page_of(
-                    ctx, "messages", "by_thread_created", ("t",), {**args, **more}, keep
-                )
-            )
+            found = page(inside, keep, **args, **more)
             calls += 1
             assert ("skipped" in found) == bool(more)
             skipped += found.get("skipped", 0)

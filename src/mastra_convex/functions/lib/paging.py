@@ -159,7 +159,11 @@ def list_by(
             left = given.difference(names)
             if not left:
                 return page_of(ctx, table, index, values, args)
-            fits = lambda d: all(d.get(name) == args[name] for name in left)  # noqa: E731
-            return page_of(ctx, table, index, values, {**args, "withTotal": False}, fits)
+            keep = _matching({name: args[name] for name in left})
+            return page_of(ctx, table, index, values, {**args, "withTotal": False}, keep)
     wanted = "; or ".join(" and ".join(names) for names in indexes.values())
     raise InvalidArgumentError(f"a list of {table} needs {wanted}")
+
+
+def _matching(wanted: Args) -> Keep:
+    return lambda document: all(document.get(name) == value for name, value in wanted.items())
