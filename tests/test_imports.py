@@ -80,6 +80,12 @@ LAYERS = {
     # A record that has no id gets one.
     "updates_jobs": Layer((*FLOOR, "record", "models_jobs"), not_stdlib=WORK - {"uuid"}),
     "importers": Layer((*FLOOR, "importers"), not_stdlib=WORK),
+    # What the columns of @mastra/convex are is written once, for its calls and for its exports.
+    "importers.mastra_rows": Layer(
+        (*FLOOR, "importers"),
+        on_use=("functions.lib.columns", "functions.lib.snapshots"),
+        not_stdlib=WORK,
+    ),
     "engine": Layer((*FLOOR, "engine"), not_named=ENTITIES),
     "engine.store": Layer((*FLOOR, "engine"), not_stdlib=frozenset(), not_named=ENTITIES),
     "functions": Layer(

@@ -18,14 +18,16 @@ from mastra_convex.functions import (
     traces,
     workflow_runs,
 )
+from mastra_convex.functions.mastra import storage
 from mastra_convex.functions.schema import schema
 
 registry = Registry(
     [
         *(threads, messages, resources, traces, spans, evals, workflow_runs),
         *(observational_memory, scores, schedules, background_tasks, channels),
-        system,
-    ]
+        *(system, storage),
+    ],
+    root=__name__,
 )
 
 __all__ = ["registry", "schema"]
