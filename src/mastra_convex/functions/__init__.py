@@ -18,14 +18,14 @@ from mastra_convex.functions import (
     traces,
     workflow_runs,
 )
-from mastra_convex.functions.mastra import storage
+from mastra_convex.functions.mastra import cache, storage
 from mastra_convex.functions.schema import schema
 
 registry = Registry(
     [
         *(threads, messages, resources, traces, spans, evals, workflow_runs),
         *(observational_memory, scores, schedules, background_tasks, channels),
-        *(system, storage),
+        *(system, storage, cache),
     ],
     root=__name__,
 )
