@@ -4,6 +4,7 @@ import { internal } from "../_generated/api.js";
 import type { Id } from "../_generated/dataModel.js";
 import type { Writer } from "./access.js";
 import { removeThread } from "./cascade.js";
+import * as facets from "./facets.js";
 import { removeSchedule } from "./history.js";
 import { removeMemory } from "./observations.js";
 import * as records from "./records.js";
@@ -21,6 +22,11 @@ export async function newestTime(ctx: Writer, table: Whole): Promise<number | un
 
 /** Delete records that came in until then; what is left is scheduled. */
 export async function clearSome(ctx: Writer, table: Whole, until: number): Promise<void> {
+  // Before the records: those that come in meanwhile make their facets anew.
+  if (!(await facets.forget(ctx, table))) {
+    await ctx.scheduler.runAfter(0, internal.system.clearMore, { table, until });
+    return;
+  }
   if (table === "spans") return clearTraces(ctx, until);
   const next = (count: number) =>
     ctx.db
