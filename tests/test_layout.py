@@ -9,6 +9,7 @@ PACKAGE = "src/mastra_convex"
 
 ENTITIES = (
     *("threads", "messages", "resources", "traces", "spans", "evals", "workflow_runs"),
+    *("logs", "metrics", "score_events", "feedback", "discovery"),
     *("observational_memory", "scores", "schedules", "background_tasks", "channels"),
     "system",
 )
