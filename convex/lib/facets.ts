@@ -10,8 +10,8 @@ import type { Reader, Writer } from "./access.js";
 import { hasRoom, STEP_RECORDS } from "./steps.js";
 import type { Fields } from "./tables.js";
 
-// Values that one call looks up; what is beyond them is noted when it is saved again.
-const MOST = 1000;
+// Values that one call looks up; what is beyond them is noted when a call with fewer has it.
+const MOST = 500;
 const LONGEST = 256;
 export const FIELDS = ["kind", "of", "key", "value"] as const;
 

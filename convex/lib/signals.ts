@@ -13,9 +13,7 @@ import { type Indexes, type ListArgs, listBy, nothing, type Page, pageOf } from 
 import * as records from "./records.js";
 import { checkCount, MAX_SPANS, MAX_TRACES } from "./spans.js";
 import { hasRoom } from "./steps.js";
-import { type Fields, indexFields, type Row } from "./tables.js";
-
-export type Signals = "logs" | "metrics" | "scoreEvents" | "feedback";
+import { type Fields, indexFields, type Row, type Signals } from "./tables.js";
 
 /** Each is looked up, and written into several indexes. */
 export const MAX_SIGNALS = MAX_SPANS;

@@ -15,8 +15,8 @@ from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.functions.lib.access import Ctx, Doc
 from mastra_convex.functions.lib.payloads import decoded
 
-# Values that one call looks up; what is beyond them is noted when it is saved again.
-_MOST = 1000
+# Values that one call looks up; what is beyond them is noted when a call with fewer has it.
+_MOST = 500
 _LONGEST = 256
 FIELDS = ("kind", "of", "key", "value")
 
