@@ -23,6 +23,7 @@ export interface ListArgs {
   to?: number;
   order: Order;
   cursor?: string;
+  skip?: number;
   limit: number;
   withTotal?: boolean;
 }
@@ -31,6 +32,7 @@ export interface Page<T extends Table, R = Public<T>> {
   page: R[];
   cursor: string | null;
   total?: number;
+  skipped?: number;
 }
 
 /** The page size asked for. Throws INVALID_ARGUMENT unless it is whole, from 1 to 500. */
@@ -41,18 +43,29 @@ export function limitOf(limit: number): number {
   return limit;
 }
 
+/** How many records to pass over. Throws INVALID_ARGUMENT unless it is whole and >= 0. */
+export function skipOf(skip = 0): number {
+  if (!(skip >= 0 && Number.isSafeInteger(skip))) {
+    throw invalidArgument(`skip must be whole and >= 0, not ${skip}`);
+  }
+  return skip;
+}
+
 /** Of a list whose subject the caller may not see. */
 export function nothing<T extends Table>(args: ListArgs): Page<T> {
   limitOf(args.limit);
-  return { page: [], cursor: null, total: 0 };
+  return { page: [], cursor: null, total: 0, ...(skipOf(args.skip) && { skipped: 0 }) };
 }
 
 /**
  * One page of `table`: documents whose leading index fields are `values`, in order of the next.
  *
  * The total is given when it was asked for, is kept, and no time range narrows the list. With
- * `hidden`, there is nothing to see, and the arguments are checked all the same. `pick` makes records
- * of rows and leaves some out, so that the page may have fewer; `look` is how many it may see.
+ * `hidden`, there is nothing to see, and the arguments are checked all the same. `keep` leaves rows
+ * out, so that the page may have fewer; `publish` makes records of them.
+ *
+ * With `skip`, so many of the list are passed over first, and `skipped` says how many were: where it
+ * is less, the page is empty, and the cursor goes on from there.
  */
 export async function pageOf<T extends Table, R = Public<T>>(
   ctx: Reader,
@@ -60,17 +73,20 @@ export async function pageOf<T extends Table, R = Public<T>>(
   index: string,
   values: (string | undefined)[],
   args: ListArgs,
-  { hidden = false, pick, look }: { hidden?: boolean; pick?: Pick<T, R>; look?: number } = {},
+  { hidden = false, ...look }: { hidden?: boolean } & Look<T, R> = {},
 ): Promise<Page<T, R>> {
   const range = rangeOf(table, index, values, args);
   const query = [table, index, values, args.from ?? null, args.to ?? null, args.order];
   const limit = limitOf(args.limit);
   const parts = range.fields.length - values.length + 1;
   const after = args.cursor === undefined ? null : decodeCursor(query, args.cursor, parts);
-  if (hidden) return { page: [], cursor: null };
-  const walked = await collect<T, R>(ctx, range, args.order, after, limit, pick, look);
-  const { page, last, more } = walked;
+  const skip = skipOf(args.skip);
+  const { page, last, more, skipped } = hidden
+    ? NOTHING
+    : await collect<T, R>(ctx, range, args.order, after, limit, look, skip);
   const found: Page<T, R> = { page, cursor: more ? encodeCursor(query, last!) : null };
+  if (skip > 0) found.skipped = skipped;
+  if (hidden) return found;
   if (args.withTotal && args.from === undefined && args.to === undefined) {
     const total = await counters.total(ctx, table, index, values as string[]);
     if (total !== undefined) found.total = total;
@@ -105,11 +121,14 @@ export async function listBy<T extends Table>(
   }
   const [index, fields] = entry;
   const values = fields.map((field) => args[field] as string);
-  const found = await pageOf(ctx, table, index, values, args);
   const left = given.filter((name) => !fields.includes(name));
-  if (left.length === 0) return found;
-  const fits = (each: Fields) => left.every((name) => each[name] === args[name]);
-  return { page: found.page.filter((each) => fits(each as Fields)), cursor: found.cursor };
+  if (left.length === 0) return pageOf(ctx, table, index, values, args);
+  const keep = async (row: Row<T>) => {
+    // A row lacks text that rests beside it.
+    const record = (row.chunked ? await read(ctx, row) : row) as Fields;
+    return left.every((name) => record[name] === args[name]);
+  };
+  return pageOf(ctx, table, index, values, { ...args, withTotal: false }, { keep });
 }
 
 /** The messages of a thread, in their order. */
@@ -136,52 +155,70 @@ interface Walked<R> {
   last: Key | null;
   /** Whether there may be more. */
   more: boolean;
+  /** How many were passed over. */
+  skipped: number;
 }
 
-/** Records from a range, as many as `limit` and the bytes that one call may read allow. */
+const NOTHING = { page: [], first: null, last: null, more: false, skipped: 0 };
+
+/**
+ * Records from a range after the first `skip`, as many as `limit` and the bytes that one call may
+ * read allow. Rows that are passed over are read without the text beside them.
+ */
 async function collect<T extends Table, R>(
   ctx: Reader,
   range: Range,
   order: Order,
   after: Key | null,
   limit: number,
-  pick: Pick<T, R> = (row) => read(ctx, row) as Promise<any>,
-  look = MAX_LOOK,
+  look: Look<T, R> = {},
+  skip = 0,
 ): Promise<Walked<R>> {
+  const { keep, publish = (row: Row<T>) => read(ctx, row) as Promise<any>, most = MAX_LOOK } = look;
   const page: R[] = [];
-  let [first, last]: [Key | null, Key | null] = [null, after];
+  let [first, last, skipped]: [Key | null, Key | null, number] = [null, after, 0];
   // A position among arrivals is a time alone, so records of one time must be on one page.
   const belongs = (row: Row) =>
     range.index === ARRIVALS && order === "asc" && row._creationTime === last?.[0];
   for (let seen = 0; ;) {
     const room = Math.floor(ctx.load.room / ROW_READ_BYTES);
-    const rows = Math.min(Math.max(limit - page.length, 0) + 1, WALK, room);
-    if (rows < 1 || seen >= look) return { page, first, last, more: true };
+    // Where the first rows were not enough, many may have to be looked at.
+    const wanted = seen > 0 ? WALK : skip + limit + 1;
+    const rows = Math.min(wanted, WALK, room);
+    if (rows < 1 || seen >= most) return { page, first, last, more: true, skipped };
     const found = (await walk(ctx, range, order, last, rows)) as Row[] as Row<T>[];
     for (const row of found) ctx.load.note(inlineBytes(row));
     seen += found.length;
     for (const row of found) {
       const enough = page.length >= limit && !belongs(row);
       if (enough || (page.length > 0 && chunkedBytes(row) > ctx.load.room)) {
-        return { page, first, last, more: true };
+        return { page, first, last, more: true, skipped };
       }
-      const record = await pick(row, page.length === 0);
-      if (record === FULL) return { page, first, last, more: true };
-      if (record) page.push(record);
+      if (!keep || (await keep(row))) {
+        if (skipped < skip) skipped += 1;
+        else {
+          const record = await publish(row, page.length === 0);
+          if (record === FULL) return { page, first, last, more: true, skipped };
+          page.push(record);
+        }
+      }
       last = keyOf(range, row);
       first ??= last;
     }
-    if (found.length < rows) return { page, first, last, more: false };
+    if (found.length < rows) return { page, first, last, more: false, skipped };
   }
 }
 
-/** What a `pick` gives for a row that this call has no room for; never for the first of a page. */
+/** What `publish` gives for a row that this call has no room for; never for the first of a page. */
 export const FULL = Symbol("full");
-/** The record of a row, or null if it is to be left out; `first` of its page. */
-export type Pick<T extends Table, R = Public<T>> = (
-  row: Row<T>,
-  first: boolean,
-) => Promise<R | null | typeof FULL>;
+
+/** Which rows are in a list, and what a reader sees of them: all, and their records. */
+export interface Look<T extends Table, R = Public<T>> {
+  keep?: (row: Row<T>) => Promise<boolean>;
+  publish?: (row: Row<T>, first: boolean) => Promise<R | typeof FULL>;
+  /** The most rows that one call looks at. */
+  most?: number;
+}
 
 /**
  * Records in the order in which they came into the table, after `after` or the newest.
@@ -197,7 +234,7 @@ export async function arrivalsOf<T extends Table, R = Public<T>>(
   ctx: Reader,
   table: T,
   args: { after?: number; limit: number },
-  pick?: Pick<T, R>,
+  look?: Look<T, R>,
 ) {
   requireService(ctx, "following what arrives");
   const limit = limitOf(args.limit);
@@ -206,11 +243,11 @@ export async function arrivalsOf<T extends Table, R = Public<T>>(
   const settled = (newest: Key | null) =>
     Math.max(since, Math.min(Number(newest?.[0] ?? 0), Date.now() - SETTLED_MS));
   if (args.after === undefined) {
-    const { page, first } = await collect<T, R>(ctx, range, "desc", null, limit, pick);
+    const { page, first } = await collect<T, R>(ctx, range, "desc", null, limit, look);
     return { page: page.reverse(), position: settled(first), isDone: true };
   }
   // No `_id` comes after this one: what shares the position's time has been given.
   const start: Key = [since, "\uffff"];
-  const { page, last, more } = await collect<T, R>(ctx, range, "asc", start, limit, pick);
+  const { page, last, more } = await collect<T, R>(ctx, range, "asc", start, limit, look);
   return { page, position: more ? Number(last![0]) : settled(last), isDone: !more };
 }

@@ -5,6 +5,7 @@ import { owns, type Reader, type Writer } from "./access.js";
 import * as chunks from "./chunks.js";
 import * as counters from "./counters.js";
 import { invalidArgument, limitExceeded } from "./errors.js";
+import { Facets } from "./facets.js";
 import { keepBranch, keepFailed, keepRoot } from "./listed.js";
 import { merge } from "./payloads.js";
 import * as records from "./records.js";
@@ -71,8 +72,11 @@ export class Traces {
   private readonly heads = new Map<string, Head>();
   private readonly roots = new Map<string, Stored<"spans"> | null>();
   private readonly errors = new Map<string, number>();
+  private readonly facets: Facets;
 
-  constructor(private readonly ctx: Writer) {}
+  constructor(private readonly ctx: Writer) {
+    this.facets = new Facets(ctx, "spans");
+  }
 
   /** The trace as it was before this mutation, or as it made it. */
   async get(traceId: string): Promise<Trace | null> {
@@ -92,9 +96,10 @@ export class Traces {
     return made;
   }
 
-  /** Take over what the trace and the lists have of its spans' rows. */
+  /** Take over what the trace, the lists and discovery have of its spans' rows. */
   async changed(before: Fields | null, after: Stored<"spans">): Promise<void> {
     await keepBranch(this.ctx, before, after);
+    this.facets.note(after);
     const { traceId, spanId } = after;
     const delta = (after.error === undefined ? 0 : 1) - (before?.error === undefined ? 0 : 1);
     this.errors.set(traceId, (this.errors.get(traceId) ?? 0) + delta);
@@ -107,8 +112,9 @@ export class Traces {
     this.roots.set(traceId, isRoot ? after : null);
   }
 
-  /** Patch the traces that have changed. */
+  /** Patch the traces that have changed, and add what is new to discovery. */
   async write(): Promise<void> {
+    await this.facets.write();
     for (const [traceId, delta] of this.errors) {
       const { _id, _creationTime, ...trace } = this.found.get(traceId)!;
       const fields: Fields = { ...trace, ...this.heads.get(traceId) };

@@ -16,7 +16,7 @@ import {
   nothing,
   type Page,
   pageOf,
-  type Pick,
+  skipOf,
 } from "./paging.js";
 import * as records from "./records.js";
 import { visibleTrace } from "./spans.js";
@@ -57,8 +57,8 @@ export async function listed(
   table: List,
   args: ListedArgs,
 ): Promise<Page<List, Listed>> {
-  const { orderBy, order, cursor, limit, withTotal, from, to, traceId, ...given } = args;
-  const paging = { order, cursor, limit, withTotal, from, to };
+  const { orderBy, order, cursor, skip, limit, withTotal, from, to, traceId, ...given } = args;
+  const paging = { order, cursor, skip, limit, withTotal, from, to };
   const criteria: Fields = given;
   const trace = traceId === undefined ? null : await visibleTrace(ctx, traceId);
   // What a resource may see of one trace, the trace says; else it walks its own rows.
@@ -69,9 +69,8 @@ export async function listed(
   }
   const found = (index: string, values: string[], served?: string) => {
     const left = Object.entries(criteria).filter(([name, x]) => name !== served && x !== undefined);
-    const pick = picking(ctx, table, left);
     const own = { ...paging, withTotal: withTotal && left.length === 0 };
-    return pageOf<List, Listed>(ctx, table, index, values, own, { pick, look: LOOK });
+    return pageOf<List, Listed>(ctx, table, index, values, own, looking(ctx, table, left));
   };
   const ordered = ORDERS[orderBy];
   if (trace && table === "traceRoots") return rootAlone(ctx, trace._id, args, criteria);
@@ -88,16 +87,19 @@ export async function listed(
 async function rootAlone(
   ctx: Reader,
   trace: string,
-  { limit, orderBy, from = -Infinity, to = Infinity }: ListedArgs,
+  { limit, orderBy, skip = 0, from = -Infinity, to = Infinity }: ListedArgs,
   criteria: Fields,
 ): Promise<Page<List, Listed>> {
   limitOf(limit);
+  skipOf(skip);
+  const wanted = Object.entries(criteria).filter(([, value]) => value !== undefined);
+  const { keep, publish } = looking(ctx, "traceRoots", wanted);
   const row = await records.byKey(ctx, "traceRoots", trace);
   const time = row && (orderBy === "startedAt" ? row.startedAt : row.endsAt);
   const isInside = time !== null && from <= time && time <= to;
-  const wanted = Object.entries(criteria).filter(([, value]) => value !== undefined);
-  const found = isInside ? await picking(ctx, "traceRoots", wanted)(row!, true) : null;
-  return { page: found ? [found as Listed] : [], cursor: null };
+  const isIn = isInside && (!keep || (await keep(row!)));
+  const page = isIn && skip === 0 ? [(await publish(row!, true)) as Listed] : [];
+  return { page, cursor: null, ...(skip > 0 && { skipped: isIn ? 1 : 0 }) };
 }
 
 /** Whether the caller may walk by this argument: a resource goes through its own rows alone. */
@@ -107,12 +109,13 @@ function isOwn(ctx: Reader, name: string): boolean {
 
 /** Rows of a list in the order in which they came into it. */
 export function arrived(ctx: Reader, table: List, args: { after?: number; limit: number }) {
-  return arrivalsOf<List, Listed>(ctx, table, args, picking(ctx, table, []));
+  return arrivalsOf<List, Listed>(ctx, table, args, looking(ctx, table, []));
 }
 
-/** Reads the span of a row, if that meets the criteria and its trace is there for the caller. */
-function picking(ctx: Reader, table: List, criteria: [name: string, value: unknown][]) {
+/** Which rows are in a list, and the rows of their spans; each span is read once. */
+function looking(ctx: Reader, table: List, criteria: [name: string, value: unknown][]) {
   const traces = new Map<string, boolean>();
+  const spans = new Map<string, Row<"spans"> | null>();
   const visible = async (key: string) => {
     if (table === "traceRoots") return true;
     if (!traces.has(key)) {
@@ -121,18 +124,27 @@ function picking(ctx: Reader, table: List, criteria: [name: string, value: unkno
     }
     return traces.get(key)!;
   };
-  const pick: Pick<List, Listed> = async (row, first) => {
-    if (!(await visible(row.trace))) return null;
-    const span = await records.byKey(ctx, "spans", row.trace, row.spanId);
-    if (!span) return null;
-    const known: Fields = { ...span, status: row.status };
+  const spanOf = async (row: Row<List>) => {
+    if (!spans.has(row._id)) {
+      spans.set(row._id, await records.byKey(ctx, "spans", row.trace, row.spanId));
+    }
+    return spans.get(row._id)!;
+  };
+  const keep = async (row: Row<List>) => {
+    if (!(await visible(row.trace))) return false;
+    const known: Fields = { ...(await spanOf(row)), status: row.status };
     if ("failed" in row) known.hasChildError = row.failed;
-    if (criteria.some(([name, value]) => known[name] !== value)) return null;
+    return criteria.every(([name, value]) => known[name] === value);
+  };
+  const publish = async (row: Row<List>, first: boolean) => {
+    const span = await spanOf(row);
     if (!first && ctx.load.room < chunks.chunkedBytes(span) + 2 * chunks.ROW_READ_BYTES)
       return FULL;
     return rowOf(ctx, row, span);
   };
-  return pick;
+  // Where all rows are in the list, they can be passed over without their spans.
+  const isWhole = table === "traceRoots" && criteria.length === 0;
+  return isWhole ? { publish } : { keep, publish, most: LOOK };
 }
 
 async function rowOf(ctx: Reader, row: Row<List>, span: Row<"spans">): Promise<Listed> {
@@ -162,9 +174,9 @@ export async function tracesOfMessage(
     const trace = await ctx.db.get(named.trace as Id<"spanTraces">);
     const root = trace && owns(ctx, trace.resourceId) && (await rootOf(ctx, named.trace));
     if (root) {
-      const found = await picking(ctx, "traceRoots", [])(root, page.length === 0);
+      const found = await looking(ctx, "traceRoots", []).publish(root, page.length === 0);
       if (found === FULL) return { page, cursor: after };
-      if (found) page.push(found);
+      page.push(found);
     }
     after = named.trace;
   }

@@ -25,6 +25,12 @@ from mastra_convex.functions.validators import (
     trace_fields,
     workflow_run_fields,
 )
+from mastra_convex.functions.validators_signals import (
+    feedback_fields,
+    log_fields,
+    metric_fields,
+    score_event_fields,
+)
 
 RECORDS = {
     "threads": thread_fields,
@@ -32,6 +38,10 @@ RECORDS = {
     "resources": resource_fields,
     "traces": trace_fields,
     "spans": span_row_fields,
+    "logs": log_fields,
+    "metrics": metric_fields,
+    "scoreEvents": score_event_fields,
+    "feedback": feedback_fields,
     "evals": eval_fields,
     "workflowRuns": workflow_run_fields,
     "observationalMemory": observational_memory_fields,
@@ -59,6 +69,11 @@ KEYS = {
     "spanBodies": ("trace", "spanId"),
     "traceRoots": ("trace",),
     "traceBranches": ("trace", "spanId"),
+    "logs": ("logId",),
+    "metrics": ("metricId",),
+    "scoreEvents": ("scoreId",),
+    "feedback": ("feedbackId",),
+    "facets": ("kind", "of", "key", "value", "table"),
     "observationChunks": ("recordId", "cycleId"),
     "counters": ("table", "index", "first", "second"),
 }
@@ -66,7 +81,7 @@ each_table = pytest.mark.parametrize("table", schema.tables.values(), ids=lambda
 
 
 def test_the_tables() -> None:
-    assert [name for name in schema.tables if name not in PARTS] == [*TABLES, "counters"]
+    assert [name for name in schema.tables if name not in PARTS] == [*TABLES, "facets", "counters"]
     assert schema.tables.keys() >= set(PARTS)
     assert tuple(RECORDS) == TABLES
 

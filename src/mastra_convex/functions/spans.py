@@ -52,7 +52,7 @@ from mastra_convex.functions.validators import (
 )
 from mastra_convex.values.validators import v
 
-_LIST_ARGS = {name: list_args[name] for name in ("order", "cursor", "limit", "withTotal")}
+_LIST_ARGS = {name: list_args[name] for name in ("order", "cursor", "skip", "limit", "withTotal")}
 _ORDER_BY = v.union(v.literal("startedAt"), v.literal("endedAt"))
 
 

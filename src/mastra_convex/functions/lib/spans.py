@@ -6,6 +6,7 @@ from mastra_convex.engine.context import MutationCtx
 from mastra_convex.errors import InvalidArgumentError, LimitExceededError
 from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib.access import Ctx, Doc, owns
+from mastra_convex.functions.lib.facets import Facets
 from mastra_convex.functions.lib.listed import keep_branch, keep_failed, keep_root
 from mastra_convex.functions.lib.paging import MAX_PAGE_BYTES
 from mastra_convex.functions.lib.payloads import merge
@@ -87,6 +88,7 @@ class Traces:
         self._heads: dict[str, Doc] = {}
         self._roots: dict[str, Doc | None] = {}
         self._errors: dict[str, int] = {}
+        self._facets = Facets(ctx, "spans")
 
     def get(self, trace_id: str) -> Doc | None:
         """The trace as it was before this mutation, or as it made it."""
@@ -103,8 +105,9 @@ class Traces:
         return trace
 
     def changed(self, before: Doc | None, after: Doc) -> None:
-        """Take over what the trace and the lists have of its spans' rows."""
+        """Take over what the trace, the lists and discovery have of its spans' rows."""
         keep_branch(self._ctx, before, after)
+        self._facets.note(after)
         trace_id = after["traceId"]
         trace = self._read[trace_id]
         assert trace is not None
@@ -120,7 +123,8 @@ class Traces:
             self._roots[trace_id] = after if is_root else None
 
     def write(self) -> None:
-        """Patch the traces that have changed."""
+        """Patch the traces that have changed, and add what is new to discovery."""
+        self._facets.write()
         for trace_id, delta in self._errors.items():
             trace = self._read[trace_id]
             assert trace is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns, principal_of
-from mastra_convex.functions.lib.paging import Pick, arrivals_of, limit_of, nothing, page_of
+from mastra_convex.functions.lib.paging import arrivals_of, limit_of, nothing, page_of, skip_of
 from mastra_convex.functions.lib.records import by_key, public
 from mastra_convex.functions.lib.spans import key_of, visible_trace
 
@@ -35,7 +35,7 @@ _CRITERIA = {
 # What a row shows besides its span's fields.
 _SHOWN = ("inputPreview", "hasChildError")
 _ORDERS = {"startedAt": "started", "endedAt": "ended"}
-_PAGING = ("orderBy", "order", "cursor", "limit", "withTotal", "from", "to", "traceId")
+_PAGING = ("orderBy", "order", "cursor", "skip", "limit", "withTotal", "from", "to", "traceId")
 
 
 def listed(ctx: Ctx, table: str, args: Args) -> Doc:
@@ -55,7 +55,8 @@ def listed(ctx: Ctx, table: str, args: Args) -> Doc:
     def found(index: str, values: tuple[str, ...], served: str | None = None) -> Doc:
         left = {name: value for name, value in criteria.items() if name != served}
         paging["withTotal"] = args.get("withTotal", False) and not left
-        return page_of(ctx, table, index, values, paging, _picking(ctx, table, left))
+        look = _Look(ctx, table, left)
+        return page_of(ctx, table, index, values, paging, look.keep, look.show)
 
     if trace is not None and table == "traceRoots":
         return _root_alone(ctx, key_of(trace), args, criteria)
@@ -70,21 +71,24 @@ def listed(ctx: Ctx, table: str, args: Args) -> Doc:
 def _root_alone(ctx: Ctx, trace: str, args: Args, criteria: Doc) -> Doc:
     """The list of one trace: its row, if that meets the criteria."""
     limit_of(args)
+    skip = skip_of(args)
+    look = _Look(ctx, "traceRoots", criteria)
     row = by_key(ctx, "traceRoots", trace)
     time = row and row["startedAt" if args["orderBy"] == "startedAt" else "endsAt"]
     inside = row and args.get("from", -math.inf) <= time <= args.get("to", math.inf)
-    found = _picking(ctx, "traceRoots", criteria)(row) if row and inside else None
-    return {"page": [found] if found else [], "cursor": None}
+    kept = row and inside and (look.keep is None or look.keep(row))
+    page: Doc = {"page": [look.show(row)] if row and kept and not skip else [], "cursor": None}
+    return {**page, "skipped": int(bool(kept))} if skip else page
 
 
 def arrived(ctx: Ctx, table: str, args: Args) -> Doc:
     """Rows of a list in the order in which they came into it."""
-    return arrivals_of(ctx, table, args, _picking(ctx, table, {}))
+    return arrivals_of(ctx, table, args, _Look(ctx, table, {}).show)
 
 
 def traces_of_message(ctx: Ctx, args: Args) -> Doc:
     """Rows of the traces of which a span names the message: one look into the index for each."""
-    pick = _picking(ctx, "traceRoots", {})
+    look = _Look(ctx, "traceRoots", {})
     page: list[Doc] = []
     after = args.get("cursor", "")
     for _ in range(limit_of(args)):
@@ -95,9 +99,8 @@ def traces_of_message(ctx: Ctx, args: Args) -> Doc:
         trace = ctx.db.get("spanTraces", int(after))
         if trace is not None and owns(ctx, trace.get("resourceId")):
             root = by_key(ctx, "traceRoots", after)
-            found = root and pick(root)
-            if found:
-                page.append(found)
+            if root is not None:
+                page.append(look.show(root))
     return {"page": page, "cursor": after}
 
 
@@ -125,29 +128,47 @@ def _after(ctx: Ctx, index: str, first: str, value: str, second: str, after: str
     )
 
 
-def _picking(ctx: Ctx, table: str, criteria: Doc) -> Pick:
-    """Reads the span of a row, if that meets the criteria and its trace is there for the caller."""
-    owned: dict[str, bool] = {}
+class _Look:
+    """Which rows are in a list, and the rows of their spans; each span is read once."""
 
-    def visible(key: str) -> bool:
-        if table == "traceRoots":
-            return True
-        if key not in owned:
-            trace = ctx.db.get("spanTraces", int(key))
-            owned[key] = trace is not None and owns(ctx, trace.get("resourceId"))
-        return owned[key]
+    def __init__(self, ctx: Ctx, table: str, criteria: Doc) -> None:
+        self._ctx = ctx
+        self._criteria = criteria
+        self._spans: dict[int, Doc] = {}
+        # A trace's root is found by whose it is; a branch may be in a trace of somebody else's.
+        self._owned: dict[str, bool] | None = {}
+        if table == "traceRoots" or principal_of(ctx).is_service:
+            self._owned = None
+        # Where all rows are in the list, they can be passed over without their spans.
+        self.keep = self._keep if criteria or self._owned is not None else None
 
-    def pick(row: Doc) -> Doc | None:
-        span = by_key(ctx, "spans", row["trace"], row["spanId"]) if visible(row["trace"]) else None
-        if span is None:
-            return None
-        known: Doc = {**span, "status": row["status"]}
-        if "failed" in row:
-            known["hasChildError"] = row["failed"]
-        if any(known.get(name) != value for name, value in criteria.items()):
-            return None
-        found = public(span)
+    def show(self, row: Doc) -> Doc:
+        """The record of a row."""
+        known = self._known(row)
+        found = public(known)
         found.update((name, known[name]) for name in _SHOWN if name in known)
+        del found["status"]
         return found
 
-    return pick
+    def _keep(self, row: Doc) -> bool:
+        if self._owned is not None and not self._is_own(row["trace"]):
+            return False
+        known = self._known(row)
+        return all(known.get(name) == value for name, value in self._criteria.items())
+
+    def _is_own(self, key: str) -> bool:
+        assert self._owned is not None
+        if key not in self._owned:
+            trace = self._ctx.db.get("spanTraces", int(key))
+            self._owned[key] = trace is not None and owns(self._ctx, trace.get("resourceId"))
+        return self._owned[key]
+
+    def _known(self, row: Doc) -> Doc:
+        """The span of a row, with what the list knows of it."""
+        if row["_id"] not in self._spans:
+            span = by_key(self._ctx, "spans", row["trace"], row["spanId"])
+            known: Doc = {**(span or {}), "status": row["status"]}
+            if "failed" in row:
+                known["hasChildError"] = row["failed"]
+            self._spans[row["_id"]] = known
+        return self._spans[row["_id"]]
