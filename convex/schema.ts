@@ -194,7 +194,7 @@ export const tables = {
   // The elements of a list, which they name by its `_id` as text.
   cacheItems: defineTable({ list: v.string(), position: v.number(), value: payload() })
     // a range of a list
-    .index("by_list", ["list", "position"]),
+    .index("by_key", ["list", "position"]),
   // How many documents an index has under its leading values: totals of lists are read, not
   // counted (lib/counters.ts).
   counters: defineTable({

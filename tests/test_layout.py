@@ -48,6 +48,12 @@ TESTED_ELSEWHERE = {
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
     # What is sent and when again is seen by a server; each part is a step of that.
     "backends/attempts.py": "tests/backends/test_calls.py",
+    # Requests of the adapter and their answers are data too, recorded as it makes them.
+    **{
+        f"functions/mastra/{name}.py": "scenarios/mastra.json"
+        for name in ("storage", "tables", "memory", "jobs", "requests", "cache")
+    },
+    "functions/lib/cache.py": "scenarios/mastra.json",
     # A number, which `system:version` tells.
     "functions/lib/version.py": "scenarios/system.json",
 }

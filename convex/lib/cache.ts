@@ -167,5 +167,5 @@ export async function purge(ctx: Writer): Promise<boolean> {
 function itemsOf(ctx: Writer, { _id }: Pick<Entry, "_id">, start: number, end: number) {
   return ctx.db
     .query("cacheItems")
-    .withIndex("by_list", (q) => q.eq("list", _id).gte("position", start).lt("position", end));
+    .withIndex("by_key", (q) => q.eq("list", _id).gte("position", start).lt("position", end));
 }

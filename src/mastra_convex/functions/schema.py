@@ -187,7 +187,7 @@ schema = define_schema(
         # The elements of a list, which they name by its `_id` as text.
         "cacheItems": define_table({"list": v.string(), "position": v.number(), "value": payload()})
         # a range of a list
-        .index("by_list", ["list", "position"]),
+        .index("by_key", ["list", "position"]),
         # How many documents an index has under its leading values: totals of lists are read, not
         # counted (lib/counters.py).
         "counters": define_table(
