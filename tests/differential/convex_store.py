@@ -1,7 +1,7 @@
 """`ConvexStore` of @mastra/convex on our server, beside Mastra's in-memory store.
 
-It is Mastra's code on both sides. What differs is the adapter's own doing, or a choice of ours; each
-has a function here with its name.
+It is Mastra's code on both sides. What differs is the adapter's own doing, or a choice of ours, and
+stands here.
 """
 
 from collections.abc import Callable
@@ -35,20 +35,7 @@ class OnConvex(Both):
         """As it is for our own client; what the adapter does not have is left out."""
         if method in WITHOUT:
             return None
-        if method == "saveMessages":
-            args = {"messages": [{"resourceId": "r0", **each} for each in args["messages"]]}
-        if method == "getObservationalMemoryHistory" and args[2] is None:
-            # The adapter means ten by none.
-            args = (*args[:2], 400, *args[3:])
-        if method == "updateBufferedObservations" and "extractedValues" in args["chunk"]:
-            # Convex has no keys that begin with "$".
-            args = {**args, "chunk": {**args["chunk"], "extractedValues": {"x": 1}}}
-        if method == "listWorkflowRuns":
-            args = without(args, "threadId")
-        if method == "listMessagesByResourceId":
-            args = without(args, "include")
-        if method == "listMessages" and "include" in args:
-            args = without(args, "resourceId")
+        args = GIVEN[method](args) if method in GIVEN else args
         more = [CHOICES[method]] if method in CHOICES else []
         return super().run(method, args, without_null, some_type, *choices, *more)
 
@@ -65,11 +52,44 @@ class OnConvex(Both):
         return found
 
 
-def without(args: Doc, name: str) -> Doc:
-    """Arguments without what the adapter does not look at."""
-    return {each: value for each, value in args.items() if each != name}
+# What the adapter has not.
+WITHOUT = {"cloneThread", "updateThreadResourceId", "listScoresBySpan"}
 
 
+def with_owners(args: Doc) -> Doc:
+    """The adapter saves no message without a resource."""
+    return {"messages": [{"resourceId": "r0", **each} for each in args["messages"]]}
+
+
+def without_dollars(args: Doc) -> Doc:
+    """Convex has no keys that begin with "$"."""
+    values = {"extractedValues": {"x": 1}} if "extractedValues" in args["chunk"] else {}
+    return {**args, "chunk": {**args["chunk"], **values}}
+
+
+def with_limit(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The adapter means ten by none."""
+    return (*args[:2], 400, *args[3:]) if args[2] is None else args
+
+
+def without(name: str, *, beside: str | None = None) -> Callable[[Doc], Doc]:
+    """Arguments without one that the adapter does not look at, or not beside another."""
+
+    def kept(args: Doc) -> Doc:
+        left = {each: value for each, value in args.items() if each != name}
+        return left if beside is None or beside in args else args
+
+    return kept
+
+
+GIVEN: dict[str, Callable[[Any], Any]] = {
+    "saveMessages": with_owners,
+    "updateBufferedObservations": without_dollars,
+    "getObservationalMemoryHistory": with_limit,
+    "listWorkflowRuns": without("threadId"),
+    "listMessagesByResourceId": without("include"),
+    "listMessages": without("resourceId", beside="include"),
+}
 DATES = {"createdAt", "updatedAt", "lastObservedAt", "lastBufferedAtTime"}
 
 
@@ -81,10 +101,6 @@ def dated(value: Any) -> Any:
             for name, x in value.items()
         }
     return [dated(each) for each in value] if isinstance(value, list) else value
-
-
-# What the adapter has not.
-WITHOUT = {"cloneThread", "updateThreadResourceId", "listScoresBySpan"}
 
 
 # What the adapter leaves out when it is empty, or 0.
