@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mastra_convex import ConvexStorage
+from tests.differential import memory
 from tests.differential.both import Both, Choice
 from tests.differential.mastra import Date, Mastra, Refused
 from tests.functions.scenarios import Clock
@@ -131,4 +132,12 @@ def in_time(value: Doc) -> Doc:
     return {**value, "messages": sorted(value["messages"], key=lambda each: each["createdAt"])}
 
 
-CHOICES: dict[str, Choice] = {"listMessagesByResourceId": in_time}
+def no_system_message_included(value: Doc) -> Doc:
+    """When nothing but included messages is asked for, the adapter leaves out system messages."""
+    return memory.without_system_messages(value) if value["perPage"] == 0 else value
+
+
+CHOICES: dict[str, Choice] = {
+    "listMessages": no_system_message_included,
+    "listMessagesByResourceId": in_time,
+}
