@@ -73,6 +73,15 @@ def with_limit(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*args[:2], 400, *args[3:]) if args[2] is None else args
 
 
+def with_scalars(args: Doc) -> Doc:
+    """The adapter compares metadata by `===`: no map or list is ever equal to another."""
+    filter = args.get("filter", {})
+    if "metadata" not in filter:
+        return args
+    kept = {n: x for n, x in filter["metadata"].items() if not isinstance(x, dict | list)}
+    return {**args, "filter": {**filter, "metadata": kept}}
+
+
 def without(name: str, *, beside: str | None = None) -> Callable[[Doc], Doc]:
     """Arguments without one that the adapter does not look at, or not beside another."""
 
@@ -87,6 +96,7 @@ GIVEN: dict[str, Callable[[Any], Any]] = {
     "saveMessages": with_owners,
     "updateBufferedObservations": without_dollars,
     "getObservationalMemoryHistory": with_limit,
+    "listThreads": with_scalars,
     "listWorkflowRuns": without("threadId"),
     "listMessagesByResourceId": without("include"),
     "listMessages": without("resourceId", beside="include"),

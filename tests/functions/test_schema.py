@@ -23,6 +23,12 @@ from mastra_convex.functions.validators import (
     trace_fields,
     workflow_run_fields,
 )
+from mastra_convex.functions.validators_signals import (
+    feedback_fields,
+    log_fields,
+    metric_fields,
+    score_event_fields,
+)
 
 RECORDS = {
     "threads": thread_fields,
@@ -30,6 +36,10 @@ RECORDS = {
     "resources": resource_fields,
     "traces": trace_fields,
     "spans": span_row_fields,
+    "logs": log_fields,
+    "metrics": metric_fields,
+    "scoreEvents": score_event_fields,
+    "feedback": feedback_fields,
     "evals": eval_fields,
     "workflowRuns": workflow_run_fields,
     "observationalMemory": observational_memory_fields,
@@ -50,12 +60,17 @@ INSIDE = {
 # Documents that belong to records of another table.
 PARTS = ("spanTraces", "spanBodies")
 # Documents that are no records.
-OTHERS = ("cacheEntries", "cacheItems", "counters")
+OTHERS = ("cacheEntries", "cacheItems", "facets", "counters")
 KEYS = {
     "workflowRuns": ("workflowName", "id"),
     "spanTraces": ("traceId",),
     "spans": ("trace", "spanId"),
     "spanBodies": ("trace", "spanId"),
+    "logs": ("logId",),
+    "metrics": ("metricId",),
+    "scoreEvents": ("scoreId",),
+    "feedback": ("feedbackId",),
+    "facets": ("kind", "of", "key", "value", "table"),
     "observationChunks": ("recordId", "cycleId"),
     "cacheEntries": ("key",),
     "cacheItems": ("list", "position"),

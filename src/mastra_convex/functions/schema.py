@@ -28,6 +28,12 @@ from mastra_convex.functions.validators import (
     trace_fields,
     workflow_run_fields,
 )
+from mastra_convex.functions.validators_signals import (
+    feedback_fields,
+    log_fields,
+    metric_fields,
+    score_event_fields,
+)
 from mastra_convex.values.validators import v
 
 schema = define_schema(
@@ -94,6 +100,53 @@ schema = define_schema(
         "spanBodies": define_table({"trace": v.string(), "spanId": v.string(), **span_body_fields})
         # get, save, update
         .index("by_key", ["trace", "spanId"]),
+        "logs": define_table(log_fields)
+        # get, save
+        .index("by_key", ["logId"])
+        # lists by one criterion, in time
+        .index("by_timestamp", ["timestamp"])
+        .index("by_level", ["level", "timestamp"])
+        .index("by_trace", ["traceId", "timestamp"])
+        .index("by_run", ["runId", "timestamp"])
+        .index("by_thread", ["threadId", "timestamp"])
+        .index("by_resource", ["resourceId", "timestamp"]),
+        "metrics": define_table(metric_fields)
+        # get, save
+        .index("by_key", ["metricId"])
+        # lists by one criterion, in time; and the names
+        .index("by_timestamp", ["timestamp"])
+        .index("by_name", ["name", "timestamp"])
+        .index("by_trace", ["traceId", "timestamp"])
+        .index("by_resource", ["resourceId", "timestamp"]),
+        # Scores of the observability domain.
+        "scoreEvents": define_table(score_event_fields)
+        # get, save
+        .index("by_key", ["scoreId"])
+        # lists by one criterion, in time
+        .index("by_timestamp", ["timestamp"])
+        .index("by_scorer", ["scorerId", "timestamp"])
+        .index("by_trace", ["traceId", "timestamp"])
+        .index("by_span", ["traceId", "spanId", "timestamp"])
+        .index("by_message", ["messageId", "timestamp"])
+        .index("by_run", ["runId", "timestamp"])
+        .index("by_thread", ["threadId", "timestamp"])
+        .index("by_resource", ["resourceId", "timestamp"])
+        # the best or the worst
+        .index("by_score", ["score"])
+        .index("by_scorer_score", ["scorerId", "score"]),
+        "feedback": define_table(feedback_fields)
+        # get, save, review
+        .index("by_key", ["feedbackId"])
+        # lists by one criterion, in time
+        .index("by_timestamp", ["timestamp"])
+        .index("by_type", ["feedbackType", "timestamp"])
+        .index("by_review", ["reviewStatus", "timestamp"])
+        .index("by_trace", ["traceId", "timestamp"])
+        .index("by_span", ["traceId", "spanId", "timestamp"])
+        .index("by_message", ["messageId", "timestamp"])
+        .index("by_run", ["runId", "timestamp"])
+        .index("by_thread", ["threadId", "timestamp"])
+        .index("by_resource", ["resourceId", "timestamp"]),
         "evals": define_table(eval_fields)
         # get, save
         .index("by_key", ["id"])
@@ -188,6 +241,21 @@ schema = define_schema(
         "cacheItems": define_table({"list": v.string(), "position": v.number(), "value": payload()})
         # a range of a list
         .index("by_key", ["list", "position"]),
+        # What discovery lists: values that spans, logs and metrics have had (lib/facets.py).
+        "facets": define_table(
+            {
+                "kind": v.string(),
+                # What it is of, and its key, or empty.
+                "of": v.string(),
+                "key": v.string(),
+                "value": v.string(),
+                "table": v.string(),
+            }
+        )
+        # save; the values of one kind, each once
+        .index("by_key", ["kind", "of", "key", "value", "table"])
+        # what is forgotten with a table
+        .index("by_table", ["table"]),
         # How many documents an index has under its leading values: totals of lists are read, not
         # counted (lib/counters.py).
         "counters": define_table(
