@@ -116,7 +116,7 @@ def dated(value: Any) -> Any:
 
 # What the adapter leaves out when it is empty, or 0.
 EMPTY = {
-    *("metadata", "bufferedReflection", "bufferedReflectionTokens"),
+    *("title", "metadata", "bufferedReflection", "bufferedReflectionTokens"),
     *("bufferedReflectionInputTokens", "reflectedObservationLineCount"),
 }
 
