@@ -1,6 +1,6 @@
 /** Requests of @mastra/convex: bounds, steps, and who may ask. The scenarios have what they do. */
 
-import { beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
   call,
   type Caller,
@@ -9,11 +9,16 @@ import {
   dump,
   mutation,
   refusal,
+  settle,
 } from "./lib/harness.test-util.js";
 
 let deployment: Deployment;
 beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
   deployment = deploy();
+});
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 const storage = (op: string, tableName: string, more: object = {}) =>
@@ -49,6 +54,22 @@ test("a list with more bytes than a transaction reads is refused, and a part of 
   }
   expect(await refusal(list())).toBe("LIMIT_EXCEEDED");
   expect((await list({ limit: 2 })).result).toHaveLength(2);
+});
+
+test("a long thread is deleted as the adapter does it, in steps", async () => {
+  await mutation(deployment, "threads:save", { thread: { id: "t", resourceId: "r" } });
+  const ids = Array.from({ length: 1100 }, (_, n) => `m${n}`);
+  const message = { threadId: "t", role: "user", content: "1", createdAt: 1 };
+  for (const some of [ids.slice(0, 600), ids.slice(600)]) {
+    await mutation(deployment, "messages:save", {
+      messages: some.map((id) => ({ ...message, id })),
+    });
+  }
+  await storage("deleteMany", "mastra_messages", { ids });
+  expect((await dump(deployment)).messages).toHaveLength(600);
+  await settle(deployment);
+  const { messages, threads } = await dump(deployment);
+  expect([messages, threads![0].messageCount]).toEqual([[], 0]);
 });
 
 test("a table is cleared in steps, which the adapter asks for", async () => {

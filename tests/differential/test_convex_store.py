@@ -115,4 +115,4 @@ def test_both_answer_the_same(
     for _ in range(steps * SCALE):
         work.step()
     assert sum(both.done.values()) > steps * SCALE * 0.6
-    assert len(both.done) > 5
+    assert len(both.done) >= 5

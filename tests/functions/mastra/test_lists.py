@@ -50,6 +50,16 @@ def test_a_long_list_is_whole_or_refused(inside: Inside) -> None:
         assert [each["id"] for each in found] == [f"m{n}" for n in range(MAX_ROWS)]
 
 
+def test_a_long_thread_is_deleted_as_the_adapter_does_it(inside: Inside) -> None:
+    save(inside, 2500)
+    ids = [each["id"] for each in rows(inside, "thread_id", "t")]
+    request = {"op": "deleteMany", "tableName": "mastra_messages", "ids": ids}
+    assert inside.mutation("mastra/storage:handle", **request) == {"ok": True}
+    assert rows(inside, "thread_id", "t") == []
+    thread = inside(lambda ctx: ctx.db.find("threads", "by_key", "t"))
+    assert thread["messageCount"] == 0
+
+
 def test_large_rows_are_refused_too(inside: Inside) -> None:
     save(inside, 6, f'"{"x" * 1024 * 1024}"')
     assert len(rows(inside, "thread_id", "t")) == 6
