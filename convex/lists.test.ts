@@ -71,6 +71,7 @@ const ELSEWHERE = [
 const OTHERS = [
   ...ELSEWHERE,
   "messages:paginate",
+  "messages:listByThreads",
   "messages:listById",
   "messages:listArrived",
   "threads:listArrived",
@@ -149,6 +150,30 @@ test.each(LISTS)("%s %o by %s", async (path, criteria, index) => {
   }
 });
 
+test.each(["asc", "desc"])("messages:listByThreads, %s", async (order) => {
+  const deployment = await filled("threads", "messages");
+  const threadIds = ["t0", "t1"];
+  const ids = Array.from({ length: 2 * MANY }, (_, i) => `m${i}`);
+  if (order === "desc") ids.reverse();
+  for (const skip of [undefined, 100]) {
+    const args = { threadIds, order, limit: LIMIT, withTotal: true };
+    const { reply, documents } = await measured(deployment, "messages:listByThreads", {
+      ...args,
+      ...(skip && { skip }),
+    });
+    const start = skip ?? 0;
+    expect(reply.page.map((each: any) => each.id)).toEqual(ids.slice(start, start + LIMIT));
+    // Of each thread rows are read ahead.
+    expect(documents).toBeLessThanOrEqual(2 * (start + LIMIT) + BESIDE);
+    const { cursor } = reply;
+    const next = await measured(deployment, "messages:listByThreads", { ...args, cursor });
+    expect(next.reply.page.map((each: any) => each.id)).toEqual(
+      ids.slice(start + LIMIT, start + 2 * LIMIT),
+    );
+    expect(next.documents).toBeLessThanOrEqual(2 * LIMIT + BESIDE);
+  }
+});
+
 test("messages that are passed over are read without their text", async () => {
   const deployment = await filled("threads");
   const message = { threadId: "t0", role: "user", content: JSON.stringify("x".repeat(100_000)) };
@@ -195,7 +220,11 @@ test("messages:listArrived, past many that nobody may see", async () => {
   expect(some.reply.skipped).toBeGreaterThanOrEqual(4000);
   expect(some.documents).toBeLessThan(4500);
   const { cursor, skipped } = some.reply;
-  const last = await measured(deployment, "messages:list", { ...args, cursor, skip: 4998 - skipped });
+  const last = await measured(deployment, "messages:list", {
+    ...args,
+    cursor,
+    skip: 4998 - skipped,
+  });
   expect(last.reply.page.map((each: any) => each.id)).toEqual(["copy4998", "copy4999"]);
 });
 
