@@ -165,12 +165,11 @@ class Reader:
         rows = self._execute(sql, parameters)
         if max_bytes is None:
             return [table.document_of(row) for row in rows.fetchall()], False
-        found, size = [], 0
+        found, size, bulky = [], 0, table.bulky
         for row in rows:
             found.append(table.document_of(row))
-            for position in table.bulky:
-                text = row[position]
-                if text is not None:
+            for position in bulky:
+                if text := row[position]:
                     size += len(text)
             if size >= max_bytes:
                 rows.close()
