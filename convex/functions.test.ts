@@ -81,6 +81,7 @@ test("every function is public, a step of one that is, or the operator's", () =>
   const all = Object.entries(functions() as Record<string, { visibility: string }>);
   const internal = all.filter(([, { visibility }]) => visibility === "internal");
   expect(internal.map(([path]) => path).sort()).toEqual([
+    "mastra/cache:handle",
     "mastra/storage:handle",
     "schedules:removeMore",
     "spans:work",

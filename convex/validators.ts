@@ -365,6 +365,17 @@ export const channelConfigFields = {
   extra: v.optional(payload()),
 };
 
+// What Mastra's server caches: a value, a number, or the head of a list (lib/cache.ts).
+export const cacheEntryFields = {
+  key: v.string(),
+  prefix: v.string(),
+  kind: v.union(v.literal("value"), v.literal("counter"), v.literal("list")),
+  value: v.optional(payload()),
+  // The number, or how long the list is.
+  count: v.optional(v.number()),
+  expiresAt: v.optional(time()),
+};
+
 /** What an update takes: nothing, a new value, or null to take the field away. */
 export const nullable = <T>(field: Validator<T, "required", any>) =>
   v.optional(v.union(field, v.null()));

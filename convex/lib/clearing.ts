@@ -4,6 +4,7 @@ import { internal } from "../_generated/api.js";
 import type { Id } from "../_generated/dataModel.js";
 import type { Writer } from "./access.js";
 import { removeThread } from "./cascade.js";
+import * as facets from "./facets.js";
 import { removeSchedule } from "./history.js";
 import { removeMemory } from "./observations.js";
 import * as records from "./records.js";
@@ -27,6 +28,8 @@ export async function clearSome(ctx: Writer, table: Whole, until: number): Promi
 
 /** Delete records that came in until then, as many as one transaction takes; whether all. */
 export async function clearNow(ctx: Writer, table: Whole, until: number): Promise<boolean> {
+  // Before the records: those that come in meanwhile make their facets anew.
+  if (!(await facets.forget(ctx, table))) return false;
   if (table === "spans") return clearTraces(ctx, until);
   const next = (count: number) =>
     ctx.db

@@ -17,14 +17,20 @@ export interface Operation {
   perform(ctx: Writer, args: unknown): Promise<Answer>;
 }
 
-const common = { op: v.string(), tableName: v.string() };
-
-/** Declare an operation whose request has these members. */
+/** Declare an operation on a table, whose request has these members. */
 export function operation<M extends PropertyValidators>(
   members: M,
-  work: (ctx: Writer, args: ObjectType<M> & ObjectType<typeof common>) => Promise<Answer>,
+  work: (ctx: Writer, args: ObjectType<M> & { op: string; tableName: string }) => Promise<Answer>,
 ): Operation {
-  const request = v.object({ ...common, ...members });
+  return requested({ tableName: v.string(), ...members }, work as any);
+}
+
+/** Declare an operation whose request has these members. */
+export function requested<M extends PropertyValidators>(
+  members: M,
+  work: (ctx: Writer, args: ObjectType<M> & { op: string }) => Promise<Answer>,
+): Operation {
+  const request = v.object({ op: v.string(), ...members });
   return {
     async perform(ctx, args) {
       check(request, args, (args as { op: string }).op);

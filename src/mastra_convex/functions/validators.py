@@ -355,6 +355,18 @@ channel_config_fields: Fields = {
 }
 
 
+# What Mastra's server caches: a value, a number, or the head of a list (lib/cache.py).
+cache_entry_fields: Fields = {
+    "key": v.string(),
+    "prefix": v.string(),
+    "kind": v.union(v.literal("value"), v.literal("counter"), v.literal("list")),
+    "value": v.optional(payload()),
+    # The number, or how long the list is.
+    "count": v.optional(v.number()),
+    "expiresAt": v.optional(time()),
+}
+
+
 def nullable(field: Validator) -> Validator:
     """What an update takes: nothing, a new value, or null to take the field away."""
     return v.optional(v.union(field, v.null()))

@@ -24,8 +24,13 @@ class Operation(NamedTuple):
 
 
 def operation(members: Mapping[str, Validator]) -> Callable[[Work], Operation]:
+    """Declare an operation on a table, whose request has these members."""
+    return requested({"tableName": v.string(), **members})
+
+
+def requested(members: Mapping[str, Validator]) -> Callable[[Work], Operation]:
     """Declare an operation whose request has these members."""
-    request = v.object({"op": v.string(), "tableName": v.string(), **members})
+    request = v.object({"op": v.string(), **members})
     return lambda work: Operation(request, work)
 
 
