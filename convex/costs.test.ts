@@ -110,6 +110,7 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ],
   ["the 40 newest messages", "messages:listArrived", { limit: 40 }],
   ["10 messages by their ids", "messages:listById", { ids: messages(10, "m").map((m) => m.id) }],
+  ["40 messages of two threads", "messages:listByThreads", { ...page, threadIds: ["t1", "t2"] }],
   ["40 messages of a resource", "messages:listByResource", { ...page, resourceId: "alice" }],
   [
     "how many it has, in two threads",

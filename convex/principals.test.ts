@@ -92,6 +92,7 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   ],
   "messages:listArrived": [{ limit: 10 }, DENIED, DENIED],
   "messages:listById": [{ ids: ["m"] }, FINE, FINE],
+  "messages:listByThreads": [{ ...page, threadIds: ["t"] }, FINE, FINE],
   "messages:listByResource": [{ ...page, resourceId: "alice" }, FINE, FINE],
   "messages:countByResource": [{ resourceId: "alice", limit: 10 }, FINE, FINE],
   "messages:listBeside": [{ around: [{ id: "m", previous: 1, next: 1 }] }, FINE, FINE],

@@ -34,6 +34,7 @@ import type * as lib_errors from "../lib/errors.js";
 import type * as lib_facets from "../lib/facets.js";
 import type * as lib_history from "../lib/history.js";
 import type * as lib_load from "../lib/load.js";
+import type * as lib_merging from "../lib/merging.js";
 import type * as lib_observations from "../lib/observations.js";
 import type * as lib_ownership from "../lib/ownership.js";
 import type * as lib_pagination from "../lib/pagination.js";
@@ -105,6 +106,7 @@ declare const fullApi: ApiFromModules<{
   "lib/facets": typeof lib_facets;
   "lib/history": typeof lib_history;
   "lib/load": typeof lib_load;
+  "lib/merging": typeof lib_merging;
   "lib/observations": typeof lib_observations;
   "lib/ownership": typeof lib_ownership;
   "lib/pagination": typeof lib_pagination;

@@ -11,9 +11,9 @@ import { type Fields, indexFields, type Public, type Row, type Table } from "./t
 
 export const MAX_PAGE = 500;
 // The most rows that are read at a time; each is small (lib/chunks.ts).
-const WALK = 200;
+export const WALK = 200;
 // The most rows that one call looks at, with those that nobody may see.
-const MAX_LOOK = 4000;
+export const MAX_LOOK = 4000;
 const ARRIVALS = "by_creation_time";
 // A transaction that began so long ago has landed, or never will.
 const SETTLED_MS = 10_000;
@@ -44,7 +44,7 @@ export function limitOf(limit: number): number {
 }
 
 /** How many records to pass over. Throws INVALID_ARGUMENT unless it is whole and >= 0. */
-function skipOf(skip = 0): number {
+export function skipOf(skip = 0): number {
   if (!(skip >= 0 && Number.isSafeInteger(skip))) {
     throw invalidArgument(`skip must be whole and >= 0, not ${skip}`);
   }

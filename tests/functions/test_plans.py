@@ -180,13 +180,14 @@ def filled(count: int) -> Engine:
 
 def lists() -> dict[str, tuple[str, dict[str, Any]]]:
     """Every list function with every criterion, in both orders: path and arguments of a page."""
-    criteria: dict[str, list[dict[str, str]]] = {
+    criteria: dict[str, list[dict[str, Any]]] = {
         "threads:list": [
             {"orderBy": order, **owner}
             for order in ("createdAt", "updatedAt")
             for owner in ({}, {"resourceId": "r"})
         ],
         "messages:list": [{"threadId": "t"}, {"threadId": "t", "resourceId": "r"}],
+        "messages:listByThreads": [{"threadIds": ["t"]}, {"threadIds": ["t"], "resourceId": "r"}],
         "messages:listByResource": [{"resourceId": "r"}],
         "traces:list": [{}, {"threadId": "t"}, {"runId": "w"}, {"scope": "s"}, {"name": "n"}],
         "spans:list": [{"traceId": "sp"}],
@@ -206,7 +207,7 @@ def lists() -> dict[str, tuple[str, dict[str, Any]]]:
         ],
     }
     return {
-        f"{path} {' '.join(by.values())} {order}": (path, {**by, "order": order, "limit": 10})
+        f"{path} {by} {order}": (path, {**by, "order": order, "limit": 10})
         for path, several in criteria.items()
         for by in several
         for order in ("asc", "desc")

@@ -97,6 +97,10 @@ MORE: dict[str, list[dict[str, Any]]] = {
         {"id": "theirs", "resourceId": "me"},
         {"id": "mine", "resourceId": "other"},
     ],
+    "messages:listByThreads": [
+        {**PAGE, "threadIds": ["theirs"], "withTotal": True},
+        {**PAGE, "threadIds": ["theirs"], "resourceId": "other"},
+    ],
     "messages:listByResource": [
         {**PAGE, "resourceId": "other"},
         {**PAGE, "resourceId": "me"},
