@@ -60,11 +60,12 @@ const LISTS: [path: string, criteria: Record<string, string>, index: string][] =
   ["workflowRuns:list", { resourceId: "mine" }, "by_resource"],
   ["workflowRuns:list", { stateType: "mine" }, "by_status"],
 ];
-// Measured elsewhere: in limits.test.ts, costs.test.ts, spans.test.ts, signals.test.ts and
-// unattended.test.ts.
+// Measured elsewhere: in limits.test.ts, costs.test.ts, spans.test.ts, traceLists.test.ts,
+// signals.test.ts and unattended.test.ts.
 const ELSEWHERE = [
   ...["messages:listBeside", "messages:listByResource", "observationalMemory:list"],
-  ...["spans:list", "spans:listById"],
+  ...["spans:list", "spans:listById", "spans:listTraces", "spans:listBranches"],
+  ...["spans:listArrived", "spans:listByMessage", "spans:listMessageIds"],
   ...["logs:list", "metrics:list", "metrics:listNames", "scoreEvents:list", "feedback:list"],
   "discovery:list",
   ...["scores:list", "schedules:list", "schedules:listDue", "schedules:listTriggers"],

@@ -72,6 +72,18 @@ def window(page: Any, per_page: Any, include_total: bool) -> Window:
     return Window(page, per_page, include_total)
 
 
+def page_numbers(pagination: Any, page: Any, per_page: Any) -> tuple[Any, Any]:
+    """Page and size of a mapping in Mastra's form. Raises `InvalidArgumentError`."""
+    names = {"page", "perPage", "per_page"}
+    if not isinstance(pagination, Mapping) or not pagination.keys() <= names:
+        raise InvalidArgumentError(
+            f"pagination is a mapping with page and perPage, not {pagination!r:.60}",
+            path="pagination",
+        )
+    per_page = pagination.get("perPage", pagination.get("per_page", per_page))
+    return pagination.get("page", page), per_page
+
+
 def listing(
     path: str, args: Doc, wanted: Window, keep: Keep | None = None, *, look_beyond: bool = True
 ) -> Read[Found]:
@@ -259,7 +271,7 @@ def metadata_keep(
         for key, value in entries:
             found = metadata.get(key, _MISSING)
             if type(found) is not type(value) or type(value) not in _PLAIN:
-                if found is _MISSING or not _same(found, value):
+                if found is _MISSING or not same_json(found, value):
                     return False
             elif found != value:
                 return False
@@ -274,10 +286,10 @@ def _is_scalar(value: Any) -> bool:
     return value is None or isinstance(value, (str, int))
 
 
-def _same(left: Any, right: Any) -> bool:
+def same_json(left: Any, right: Any) -> bool:
     """Equality of JSON values: unlike Python's, True is not 1."""
     if isinstance(left, dict) and isinstance(right, Mapping):
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(same_json(left[key], right[key]) for key in left)
     if isinstance(left, list) and isinstance(right, (list, tuple)):
-        return len(left) == len(right) and all(map(_same, left, right))
+        return len(left) == len(right) and all(map(same_json, left, right))
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
