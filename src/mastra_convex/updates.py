@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
@@ -121,12 +121,13 @@ _TRACES_AT_ONCE = 50
 
 def span_batches(spans: Iterable[Span | Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The arguments of the calls that save several spans."""
-    return _batches([Span.encode(span) for span in _several(spans, "records")])
+    return list(batches_of_spans([Span.encode(span) for span in _several(spans, "records")]))
 
 
 def span_change_batches(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The arguments of the calls that change several spans."""
-    return _batches([Span.encode_change(change) for change in _several(records, "records")])
+    changes = [Span.encode_change(change) for change in _several(records, "records")]
+    return list(batches_of_spans(changes))
 
 
 def trace_removals(
@@ -146,18 +147,19 @@ def trace_removals(
     return [{"traceIds": ids[start : start + _TRACES_AT_ONCE], **scope} for start in starts]
 
 
-def _batches(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    batches: list[list[dict[str, Any]]] = []
+def batches_of_spans(spans: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The arguments of the calls for documents of spans, or for changes of some."""
+    batch: list[dict[str, Any]] = []
     size = 0
     for span in spans:
         own = sum(_bytes_of(value) for value in span.values() if isinstance(value, str))
-        full = not batches or len(batches[-1]) == _SPANS_AT_ONCE
-        if full or size + own > _SPAN_BYTES_AT_ONCE:
-            batches.append([])
-            size = 0
-        batches[-1].append(span)
+        if batch and (len(batch) == _SPANS_AT_ONCE or size + own > _SPAN_BYTES_AT_ONCE):
+            yield {"spans": batch}
+            batch, size = [], 0
+        batch.append(span)
         size += own
-    return [{"spans": batch} for batch in batches]
+    if batch:
+        yield {"spans": batch}
 
 
 def _bytes_of(text: str) -> int:
