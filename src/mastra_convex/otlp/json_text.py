@@ -19,7 +19,9 @@ _HEX = re.compile(r"[0-9a-fA-F]*")
 _DIGITS = re.compile(r"-?[0-9]{1,20}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # What is wrong with one span, however it shows.
-_BROKEN = (BadSpanError, InvalidPayloadError, MalformedError, RecursionError)
+_BROKEN = (BadSpanError, InvalidPayloadError, MalformedError)
+# As deep as protobuf nests, in which each value has two messages around it.
+_MAX_DEPTH = 50
 _SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
@@ -130,19 +132,23 @@ def _link(given: dict[str, Any]) -> dict[str, Any]:
     return {**ids, **{name: value for name, value in more.items() if value}}
 
 
-def _attributes(owner: dict[str, Any], warnings: list[str] | None = None) -> dict[str, Any]:
+def _attributes(
+    owner: dict[str, Any], warnings: list[str] | None = None, depth: int = 0
+) -> dict[str, Any]:
     """The attributes of something, of which the last of a name counts."""
     found: dict[str, Any] = {}
     for each in _objects(owner, "attributes"):
         key = _text(each.get("key"))
         if key in found and warnings is not None:
             warnings.append(f"the attribute {key!r:.80} is given twice; the last one counts")
-        found[key] = _value(each.get("value"))
+        found[key] = _value(each.get("value"), depth)
     return found
 
 
-def _value(given: Any) -> Any:
+def _value(given: Any, depth: int) -> Any:
     """An AnyValue in plain values."""
+    if depth > _MAX_DEPTH:
+        raise BadSpanError("an attribute's value is nested too deeply")
     if not isinstance(given, dict):
         if given is None:
             return None
@@ -156,9 +162,11 @@ def _value(given: Any) -> Any:
     if "doubleValue" in given:
         return _double(given["doubleValue"])
     if "arrayValue" in given:
-        return [_value(each) for each in _list(_member(given, "arrayValue"), "values")]
+        return [_value(each, depth + 1) for each in _list(_member(given, "arrayValue"), "values")]
     if "kvlistValue" in given:
-        return _attributes({"attributes": _list(_member(given, "kvlistValue"), "values")})
+        return _attributes(
+            {"attributes": _member(given, "kvlistValue").get("values")}, None, depth + 1
+        )
     if "bytesValue" in given:
         return _text(given["bytesValue"])
     return None

@@ -33,12 +33,8 @@ def origin_of(
             f"its resource and scope have {len(text)} characters, and {MAX_ORIGIN_CHARACTERS} is "
             "the most"
         )
-    fields = {
-        field: text
-        for field, names in RESOURCE_IDS.items()
-        if (text := first_text(attributes, names))
-    }
-    return Origin(fields, text)
+    told = {field: first_text(attributes, names) for field, names in RESOURCE_IDS.items()}
+    return Origin(_filled(told), text)
 
 
 def _filled(members: dict[str, Any]) -> dict[str, Any]:
