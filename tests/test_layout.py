@@ -48,6 +48,12 @@ TESTED_ELSEWHERE = {
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
     # What is sent and when again is seen by a server; each part is a step of that.
     "backends/attempts.py": "tests/backends/test_calls.py",
+    # What they are is seen in what they make of spans, whose cases are data too.
+    "otlp/conventions.py": "scenarios/otlp/mapping.json",
+    "otlp/meaning.py": "scenarios/otlp/mapping.json",
+    "otlp/origins.py": "tests/otlp/test_protobuf.py",
+    "otlp/span.py": "scenarios/otlp/mapping.json",
+    "otlp/told.py": "tests/otlp/test_mapping.py",
     # A number, which `system:version` tells.
     "functions/lib/version.py": "scenarios/system.json",
 }

@@ -68,7 +68,7 @@ def test_deep_values_reject_the_span_alone() -> None:
     deep = json.dumps({**SPAN, "attributes": [{"key": "deep", "value": "DEEP"}]}).replace(
         '"DEEP"', deep
     )
-    text = json.dumps(request_of([SPAN, "DEEP", SPAN])).replace('"DEEP"', deep)
+    text = json.dumps(request_of([SPAN, {"in": "place"}, SPAN])).replace('{"in": "place"}', deep)
     first, broken, last = json_text.read(text.encode())
     assert isinstance(first, OtelSpan)
     assert isinstance(last, OtelSpan)
