@@ -186,6 +186,11 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["a span by its id", "spans:get", { traceId: "s", spanId: "s1" }],
   ["the root of a trace", "spans:getRoot", { traceId: "s" }],
   ["its structure, 10 spans", "spans:list", { traceId: "s", order: "asc", limit: 40 }],
+  [
+    "what a tracer has left open, of which there is nothing",
+    "spans:listOpen",
+    { openedBy: "host", order: "asc", limit: 40 },
+  ],
   ["5 of them whole", "spans:listById", { traceId: "s", spanIds: ["s1", "s2", "s3", "s4", "s5"] }],
   ["deleting a trace of 10 spans", "spans:removeTraces", { traceIds: ["s"] }],
   ["a new eval, in four lists", "evals:save", { eval: score("new") }],

@@ -63,7 +63,7 @@ const LISTS: [path: string, criteria: Record<string, string>, index: string][] =
 // Measured elsewhere: in limits.test.ts, costs.test.ts, spans.test.ts and unattended.test.ts.
 const ELSEWHERE = [
   ...["messages:listBeside", "messages:listByResource", "observationalMemory:list"],
-  ...["spans:list", "spans:listById"],
+  ...["spans:list", "spans:listById", "spans:listOpen"],
   ...["scores:list", "schedules:list", "schedules:listDue", "schedules:listTriggers"],
   ...["backgroundTasks:list", "channels:listInstallations"],
 ];

@@ -107,6 +107,7 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   "spans:get": [{ traceId: "s", spanId: "root" }, FINE, FINE],
   "spans:getRoot": [{ traceId: "s" }, FINE, FINE],
   "spans:list": [{ ...page, traceId: "s" }, FINE, FINE],
+  "spans:listOpen": [{ ...page, openedBy: "host" }, DENIED, DENIED],
   "spans:listById": [{ traceId: "s", spanIds: ["root"] }, FINE, FINE],
   "spans:save": [{ spans: [SPAN] }, DENIED, DENIED],
   "spans:update": [{ spans: [{ traceId: "s", spanId: "root", name: "x" }] }, DENIED, DENIED],

@@ -102,6 +102,7 @@ MORE: dict[str, list[dict[str, Any]]] = {
     "spans:get": [{"traceId": "theirs", "spanId": "theirs"}],
     "spans:getRoot": [{"traceId": "theirs"}],
     "spans:list": [{"order": "asc", "limit": 10, "traceId": "theirs"}],
+    "spans:listOpen": [{"order": "asc", "limit": 10, "openedBy": "host"}],
     "spans:listById": [{"traceId": "theirs", "spanIds": ["theirs"]}],
     "spans:save": [{"spans": [_SPAN]}],
     "spans:update": [{"spans": [{"traceId": "theirs", "spanId": "theirs", "name": "x"}]}],

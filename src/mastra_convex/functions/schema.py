@@ -87,7 +87,9 @@ schema = define_schema(
         # get, save, update
         .index("by_key", ["trace", "spanId"])
         # a trace's structure, in the order of arrival: what comes later moves no page before it
-        .index("by_trace", ["trace"]),
+        .index("by_trace", ["trace"])
+        # what somebody traces at present, or has left behind
+        .index("by_opener", ["openedBy"]),
         # What is large of a span, so that lists and structures need not read it.
         "spanBodies": define_table({"trace": v.string(), "spanId": v.string(), **span_body_fields})
         # get, save, update

@@ -183,6 +183,9 @@ span_row_fields: Fields = {
     "source": v.optional(v.string()),
     "serviceName": v.optional(v.string()),
     "experimentId": v.optional(v.string()),
+    # While it is traced live: by what, and in which process of it. Gone when it has ended.
+    "openedBy": v.optional(v.string()),
+    "openedIn": v.optional(v.string()),
     "createdAt": time(),
     "updatedAt": time(),
 }
@@ -202,6 +205,7 @@ span_fields: Fields = {**span_row_fields, **span_body_fields}
 _LIGHT = (
     *("traceId", "spanId", "parentSpanId", "name", "spanType", "isEvent", "startedAt", "endedAt"),
     *("error", "entityType", "entityId", "entityName", "createdAt", "updatedAt"),
+    *("openedBy", "openedIn"),
 )
 light_span_fields: Fields = {name: span_row_fields[name] for name in _LIGHT}
 
