@@ -161,7 +161,7 @@ def run_script(path: Path, way: str) -> int:
     done = subprocess.run(
         [sys.executable, script, path, way], capture_output=True, timeout=60, check=False
     )
-    assert b"lost" not in done.stderr, done.stderr
+    assert b"spans are lost" not in done.stderr, done.stderr
     return done.returncode
 
 
@@ -375,6 +375,8 @@ def test_an_instrumented_sqlite_is_traced_and_the_storage_is_not(tmp_path: Path)
         SQLite3Instrumentor().uninstrument()
 
 
+# OpenLLMetry's models are declared in a way that pydantic has deprecated.
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
 @pytest.mark.parametrize("kind", [GenAI, OpenInference, OpenLLMetry])
 def test_a_call_of_a_model_is_what_mastra_calls_one(
     kind: Any, monkeypatch: pytest.MonkeyPatch
@@ -397,8 +399,12 @@ def test_a_call_of_a_model_is_what_mastra_calls_one(
         found = check_stored(storage, [span])[span.name]
     assert found.span_type == "model_generation"
     assert found.attributes is not None
-    assert found.attributes["model"] == "gpt-4"
-    assert found.attributes["responseModel"] == "gpt-4-0613"
+    if kind is OpenInference:
+        # It gives the model that has answered, and no other.
+        assert found.attributes["model"] == "gpt-4-0613"
+    else:
+        assert found.attributes["model"] == "gpt-4"
+        assert found.attributes["responseModel"] == "gpt-4-0613"
     assert found.attributes["provider"] == "openai"
     assert found.attributes["usage"]["inputTokens"] == 11
     assert found.attributes["usage"]["outputTokens"] == 7

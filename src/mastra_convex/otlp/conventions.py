@@ -193,6 +193,19 @@ MODEL_ROWS = (
     ),
     Row("costContext.estimatedCost", "number", (f"{_USAGE}cost", "llm.cost.total")),
 )
+# OpenInference has all parameters in one attribute, named as the provider names them.
+INVOCATION = "llm.invocation_parameters"
+INVOCATION_PARAMETERS = {
+    "max_tokens": "maxOutputTokens",
+    "max_completion_tokens": "maxOutputTokens",
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+    "presence_penalty": "presencePenalty",
+    "frequency_penalty": "frequencyPenalty",
+    "stop": "stopSequences",
+    "seed": "seed",
+}
 # Those that know a cost give it in this.
 COST_UNIT = "USD"
 

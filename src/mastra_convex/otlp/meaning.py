@@ -10,12 +10,15 @@ from mastra_convex.otlp.conventions import (
     DATABASE_NAMES,
     ENTITIES,
     IDS,
+    INVOCATION,
+    INVOCATION_PARAMETERS,
     MASTRA_TYPE,
     MASTRA_TYPES,
     MCP_METHOD,
     METADATA,
     METADATA_PREFIX,
     MODEL_NAMES,
+    MODEL_TYPES,
     OPENINFERENCE_KIND,
     OPENINFERENCE_KINDS,
     OPERATION,
@@ -118,6 +121,11 @@ def typed(attributes: Attributes, kind: str) -> Attributes:
                     if value is not None:
                         places[path] = place
                         _put(found, path, value)
+    if INVOCATION in attributes and kind in MODEL_TYPES:
+        given = opened(attributes[INVOCATION])
+        for name, value in given.items() if isinstance(given, dict) else ():
+            if name in INVOCATION_PARAMETERS and value is not None:
+                found.setdefault("parameters", {}).setdefault(INVOCATION_PARAMETERS[name], value)
     if "costContext" in found:
         cost = found["costContext"]
         cost["costUnit"] = COST_UNIT
