@@ -68,7 +68,12 @@ def _requests() -> Iterator[bytes]:
 
 async def _post(app: Any, body: bytes, headers: list[tuple[bytes, bytes]]) -> int:
     """The status of one request to the application, in this process."""
-    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/v1/traces", "headers": headers}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/traces",
+        "headers": headers,
+    }
     scope |= {"query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": ""}
     answers: list[Message] = []
 

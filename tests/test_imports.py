@@ -134,6 +134,10 @@ LAYERS = {
     "_sync": Layer((*CLIENT, "_sync"), on_use=("backends",)),
     "": Layer((*FLOOR, "models", "models_jobs", "span", "_version", "_async", "_sync")),
     "testing": Layer(("", "backends.recording")),
+    "integrations": Layer(("", "errors", "extras", "otlp", "integrations")),
+    "integrations.opentelemetry": Layer(
+        ("", "errors", "extras", "otlp", "integrations"), third_party=("opentelemetry",)
+    ),
     "cli": Layer(
         ("", "errors", "models", "importers", "cli"),
         on_use=(
@@ -337,6 +341,8 @@ def test_source_keeps_to_its_layer(path: Path) -> None:
         ("cli.x", "import jwt", "must not import the third-party jwt"),
         ("cli.x", "import sqlite3", "must not import sqlite3"),
         ("cli.x", "import rich", "must not import the third-party rich"),
+        ("integrations.x", "from mastra_convex._sync.base import S", "must not import"),
+        ("integrations.x", "import opentelemetry", "must not import the third-party"),
         ("novel", "import json", "is in no layer"),
         ("novel.x", "import json", "is in no layer"),
     ],

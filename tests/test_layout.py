@@ -54,6 +54,7 @@ TESTED_ELSEWHERE = {
     "otlp/origins.py": "tests/otlp/test_protobuf.py",
     "otlp/span.py": "scenarios/otlp/mapping.json",
     "otlp/told.py": "tests/otlp/test_mapping.py",
+    "integrations/span_writer.py": "tests/integrations/test_opentelemetry.py",
     # A number, which `system:version` tells.
     "functions/lib/version.py": "scenarios/system.json",
 }
