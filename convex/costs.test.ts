@@ -68,6 +68,21 @@ const installation = {
   ...{ id: "i", platform: "slack", agentId: "a", status: "active", webhookId: "h", data: "{}" },
 };
 
+const ofSpan = { traceId: "t", spanId: "n" };
+const logs = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    ...{ logId: `l${i}`, level: "info", message: '"x"', traceId: "l", serviceName: "api" },
+  }));
+const metrics = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    ...{ metricId: `m${i}`, name: "tokens", value: i, labels: '{"kind":"in","model":"a"}' },
+  }));
+const opinion = { ...ofSpan, scoreId: "s", scorerId: "tone", score: 1 };
+const thumb = {
+  ...{ ...ofSpan, feedbackId: "f", feedbackType: "thumb", value: '"up"', feedbackSource: "" },
+};
+const names = { prefix: "", limit: 40 };
+
 // In this order, in one store; those with a star are in the README as well.
 const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["a new thread *", "threads:save", { thread: { id: "new", resourceId: "alice" } }],
@@ -86,7 +101,8 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["a message of 100 KiB", "messages:save", { messages: [message("long", "t2", text(100))] }],
   ["a message of 5 MiB", "messages:save", { messages: [message("huge", "t2", text(5120))] }],
   ["the last 40 messages of a thread *", "messages:list", { ...page, threadId: "t1" }],
-  ["these two, in a page of their thread", "messages:list", { ...page, threadId: "t2" }],
+  ["the 40 messages before them", "messages:list", { ...page, threadId: "t1", skip: 40 }],
+  ["those two long ones, in a page of their thread", "messages:list", { ...page, threadId: "t2" }],
   [
     "40 of them, for Convex's clients",
     "messages:paginate",
@@ -193,6 +209,26 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ],
   ["5 of them whole", "spans:listById", { traceId: "s", spanIds: ["s1", "s2", "s3", "s4", "s5"] }],
   ["deleting a trace of 10 spans", "spans:removeTraces", { traceIds: ["s"] }],
+  ["100 new logs of a trace", "logs:save", { logs: logs(100) }],
+  ["the same logs once more", "logs:save", { logs: logs(100) }],
+  ["40 logs of a level", "logs:list", { ...page, level: "info" }],
+  ["deleting the logs of a trace", "logs:removeOfTraces", { traceIds: ["l"] }],
+  ["100 new metrics, with 2 labels", "metrics:save", { metrics: metrics(100) }],
+  ["40 metrics of a name", "metrics:list", { ...page, name: "tokens" }],
+  ["the names of metrics, of which there is one", "metrics:listNames", { prefix: "", limit: 40 }],
+  ["deleting the metrics of a trace", "metrics:removeOfTraces", { traceIds: ["none"] }],
+  ["a new score of a trace", "scoreEvents:save", { scores: [opinion] }],
+  ["it by its id", "scoreEvents:get", { id: "s" }],
+  ["the scores of a span", "scoreEvents:list", { ...page, ...ofSpan, orderBy: "timestamp" }],
+  ["deleting a score of a trace", "scoreEvents:remove", { ids: ["s"] }],
+  ["deleting the scores of a trace", "scoreEvents:removeOfTraces", { traceIds: ["none"] }],
+  ["new feedback", "feedback:save", { feedback: [thumb] }],
+  ["it by its id", "feedback:get", { id: "f" }],
+  ["the feedback of a span", "feedback:list", { ...page, ...ofSpan }],
+  ["its review", "feedback:review", { id: "f", reviewStatus: "reviewed" }],
+  ["deleting feedback", "feedback:remove", { ids: ["f"] }],
+  ["deleting the feedback of a trace", "feedback:removeOfTraces", { traceIds: ["none"] }],
+  ["the keys of a metric's 2 labels", "discovery:list", { path: ["label", "tokens"], ...names }],
   ["a new eval, in four lists", "evals:save", { eval: score("new") }],
   ["an eval by its id", "evals:get", { id: "e1" }],
   ["40 evals of an agent", "evals:list", { ...page, agentName: "a", withTotal: true }],

@@ -67,7 +67,7 @@ export function addOtlpRoutes(http: HttpRouter): void {
 /** Save spans together, or else each by itself; why some cannot be, or null if none can now. */
 async function failures(
   spans: SavedSpan[],
-  save: (some: SavedSpan[]) => Promise<null>,
+  save: (some: SavedSpan[]) => Promise<unknown>,
 ): Promise<string[] | null> {
   try {
     await save(spans);

@@ -67,6 +67,11 @@ const SPAN = {
   ...{ traceId: "s", spanId: "root", name: "n", spanType: "agent_run", startedAt: 1 },
   resourceId: "alice",
 };
+const OF = { traceId: "s", resourceId: "alice", entityType: "agent", timestamp: 1 };
+const LOG = { ...OF, logId: "l", level: "info", message: '"x"' };
+const METRIC = { ...OF, metricId: "m", name: "n", value: 1 };
+const RATING = { ...OF, scoreId: "s", scorerId: "tone", score: 1 };
+const FEEDBACK = { ...OF, feedbackId: "f", feedbackType: "t", value: "1", feedbackSource: "" };
 
 // Arguments for alice's records; what alice and bob get. The service is never refused, and nobody
 // gets anything. Where bob is not refused, what he asks for is as absent as if it did not exist.
@@ -168,6 +173,25 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   ],
   "workflowRuns:updateState": [{ ...RUN, state: '{"status":"x"}' }, DENIED, DENIED],
   "workflowRuns:remove": [RUN, DENIED, DENIED],
+  "logs:list": [page, DENIED, DENIED],
+  "logs:save": [{ logs: [LOG] }, DENIED, DENIED],
+  "logs:removeOfTraces": [{ traceIds: ["s"] }, DENIED, DENIED],
+  "metrics:list": [page, DENIED, DENIED],
+  "metrics:listNames": [{ prefix: "", limit: 9 }, DENIED, DENIED],
+  "metrics:save": [{ metrics: [METRIC] }, DENIED, DENIED],
+  "metrics:removeOfTraces": [{ traceIds: ["s"] }, DENIED, DENIED],
+  "scoreEvents:get": [{ id: "s" }, FINE, FINE],
+  "scoreEvents:list": [{ ...page, orderBy: "timestamp", traceId: "s" }, FINE, FINE],
+  "scoreEvents:save": [{ scores: [RATING] }, DENIED, DENIED],
+  "scoreEvents:remove": [{ ids: ["s"] }, DENIED, DENIED],
+  "scoreEvents:removeOfTraces": [{ traceIds: ["s"] }, DENIED, DENIED],
+  "feedback:get": [{ id: "f" }, FINE, FINE],
+  "feedback:list": [{ ...page, traceId: "s" }, FINE, FINE],
+  "feedback:save": [{ feedback: [FEEDBACK] }, DENIED, DENIED],
+  "feedback:review": [{ id: "f", reviewStatus: "reviewed" }, DENIED, DENIED],
+  "feedback:remove": [{ ids: ["f"] }, DENIED, DENIED],
+  "feedback:removeOfTraces": [{ traceIds: ["s"] }, DENIED, DENIED],
+  "discovery:list": [{ path: ["entity"], prefix: "", limit: 9 }, DENIED, DENIED],
   "scores:get": [{ id: "s" }, FINE, FINE],
   "scores:list": [{ ...page, scorerId: "tone" }, FINE, FINE],
   "scores:save": [{ score: SCORE }, DENIED, DENIED],
@@ -228,6 +252,10 @@ beforeEach(async () => {
   const score = { id: "e", threadId: "t", agentName: "a", type: "live" };
   await mutation(deployment, "evals:save", { eval: score });
   await mutation(deployment, "spans:save", { spans: [SPAN] });
+  await mutation(deployment, "logs:save", { logs: [LOG] });
+  await mutation(deployment, "metrics:save", { metrics: [METRIC] });
+  await mutation(deployment, "scoreEvents:save", { scores: [RATING] });
+  await mutation(deployment, "feedback:save", { feedback: [FEEDBACK] });
   const run = { ...RUN, resourceId: "alice", state: '{"context":{}}' };
   await mutation(deployment, "workflowRuns:save", { run });
   await mutation(deployment, "observationalMemory:save", { record: memory });
@@ -281,9 +309,11 @@ test.each([[{ subject: "alice" }], [{ subject: "alice", role: "admin" }]])(
 );
 
 test("an owner reads what a resource may not write", async () => {
-  const jobs = ["workflowRuns", "scores", "backgroundTasks"];
+  const jobs = ["workflowRuns", "scores", "backgroundTasks", "scoreEvents", "feedback"];
   const entities = ["threads", "traces", "spans", "evals", ...jobs];
   for (const entity of entities) expect(await ask(`${entity}:get`, alice)).not.toBeNull();
   expect((await ask("scores:list", alice)).page).toHaveLength(1);
-  expect((await ask("backgroundTasks:list", alice)).page).toHaveLength(1);
+  for (const entity of ["backgroundTasks", "scoreEvents", "feedback"]) {
+    expect((await ask(`${entity}:list`, alice)).page).toHaveLength(1);
+  }
 });

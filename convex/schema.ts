@@ -11,11 +11,13 @@ import { v } from "convex/values";
 import {
   chunkFields,
   backgroundTaskFields,
+  cacheEntryFields,
   channelConfigFields,
   channelInstallationFields,
   evalFields,
   messageFields,
   observationalMemoryFields,
+  payload,
   resourceFields,
   scheduleFields,
   scheduleTriggerFields,
@@ -27,6 +29,7 @@ import {
   traceFields,
   workflowRunFields,
 } from "./validators.js";
+import { feedbackFields, logFields, metricFields, scoreEventFields } from "./validatorsSignals.js";
 
 // Fields whose text rests in `chunks`, and how long it is there (lib/chunks.ts).
 const chunked = v.optional(v.array(v.object({ field: v.string(), bytes: v.number() })));
@@ -101,6 +104,53 @@ export const tables = {
   })
     // get, save, update
     .index("by_key", ["trace", "spanId"]),
+  logs: defineTable({ ...logFields, chunked })
+    // get, save
+    .index("by_key", ["logId"])
+    // lists by one criterion, in time
+    .index("by_timestamp", ["timestamp"])
+    .index("by_level", ["level", "timestamp"])
+    .index("by_trace", ["traceId", "timestamp"])
+    .index("by_run", ["runId", "timestamp"])
+    .index("by_thread", ["threadId", "timestamp"])
+    .index("by_resource", ["resourceId", "timestamp"]),
+  metrics: defineTable({ ...metricFields, chunked })
+    // get, save
+    .index("by_key", ["metricId"])
+    // lists by one criterion, in time; and the names
+    .index("by_timestamp", ["timestamp"])
+    .index("by_name", ["name", "timestamp"])
+    .index("by_trace", ["traceId", "timestamp"])
+    .index("by_resource", ["resourceId", "timestamp"]),
+  // Scores of the observability domain.
+  scoreEvents: defineTable({ ...scoreEventFields, chunked })
+    // get, save
+    .index("by_key", ["scoreId"])
+    // lists by one criterion, in time
+    .index("by_timestamp", ["timestamp"])
+    .index("by_scorer", ["scorerId", "timestamp"])
+    .index("by_trace", ["traceId", "timestamp"])
+    .index("by_span", ["traceId", "spanId", "timestamp"])
+    .index("by_message", ["messageId", "timestamp"])
+    .index("by_run", ["runId", "timestamp"])
+    .index("by_thread", ["threadId", "timestamp"])
+    .index("by_resource", ["resourceId", "timestamp"])
+    // the best or the worst
+    .index("by_score", ["score"])
+    .index("by_scorer_score", ["scorerId", "score"]),
+  feedback: defineTable({ ...feedbackFields, chunked })
+    // get, save, review
+    .index("by_key", ["feedbackId"])
+    // lists by one criterion, in time
+    .index("by_timestamp", ["timestamp"])
+    .index("by_type", ["feedbackType", "timestamp"])
+    .index("by_review", ["reviewStatus", "timestamp"])
+    .index("by_trace", ["traceId", "timestamp"])
+    .index("by_span", ["traceId", "spanId", "timestamp"])
+    .index("by_message", ["messageId", "timestamp"])
+    .index("by_run", ["runId", "timestamp"])
+    .index("by_thread", ["threadId", "timestamp"])
+    .index("by_resource", ["resourceId", "timestamp"]),
   evals: defineTable({ ...evalFields, chunked })
     // get, save
     .index("by_key", ["id"])
@@ -183,6 +233,31 @@ export const tables = {
   channelConfigs: defineTable({ ...channelConfigFields, chunked })
     // get, save; the id is the platform
     .index("by_key", ["id"]),
+  // What Mastra's server caches (lib/cache.ts); no records of users, and so in no statistics.
+  cacheEntries: defineTable(cacheEntryFields)
+    // get, set
+    .index("by_key", ["key"])
+    // clear
+    .index("by_prefix", ["prefix"])
+    // what has expired
+    .index("by_expiry", ["expiresAt"]),
+  // The elements of a list, which they name by its `_id` as text.
+  cacheItems: defineTable({ list: v.string(), position: v.number(), value: payload() })
+    // a range of a list
+    .index("by_list", ["list", "position"]),
+  // What discovery lists: values that spans, logs and metrics have had (lib/facets.ts).
+  facets: defineTable({
+    kind: v.string(),
+    // What it is of, and its key, or empty.
+    of: v.string(),
+    key: v.string(),
+    value: v.string(),
+    table: v.string(),
+  })
+    // save; the values of one kind, each once
+    .index("by_key", ["kind", "of", "key", "value", "table"])
+    // what is forgotten with a table
+    .index("by_table", ["table"]),
   // How many documents an index has under its leading values: totals of lists are read, not
   // counted (lib/counters.ts).
   counters: defineTable({

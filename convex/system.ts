@@ -41,7 +41,7 @@ export const clear = storageMutation({
   handler: async (ctx, args) => {
     requireService(ctx, "clearing a table");
     const until = await newestTime(ctx, args.table);
-    if (until !== undefined) await clearSome(ctx, args.table, until);
+    await clearSome(ctx, args.table, until ?? 0);
     return null;
   },
 });

@@ -165,6 +165,7 @@ RECORDS = {
     "messages": mastra_convex.Message,
     "resources": mastra_convex.Resource,
     "traces": mastra_convex.Trace,
+    "logs": mastra_convex.Log,
     "evals": mastra_convex.Eval,
     "workflow_runs": mastra_convex.WorkflowRun,
     "observational_memory": mastra_convex.ObservationalMemory,

@@ -20,8 +20,18 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 FLOOR = ("errors", "values")
 # What both faces of the client may import.
 CLIENT = (
-    *(*FLOOR, "models", "models_jobs", "span", "domains", "reads", "_mailbox", "_pauses"),
-    *("updates", "updates_jobs", "memory_updates"),
+    *(
+        *FLOOR,
+        "models",
+        "models_jobs",
+        "models_signals",
+        "span",
+        "domains",
+        "reads",
+        "_mailbox",
+        "_pauses",
+    ),
+    *("updates", "updates_jobs", "updates_signals", "memory_updates"),
     *("backends.base", "backends.credentials"),
     *("backends.Options", "backends.open_backend", "backends.open_async_backend"),
 )
@@ -51,6 +61,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 ENTITIES = (
     *("threads", "messages", "resources", "traces", "spans", "evals", "workflowRuns", "system"),
     *("scores", "schedules", "backgroundTasks", "channels"),
+    *("metrics", "scoreEvents", "feedback", "discovery"),
 )
 
 
@@ -72,14 +83,27 @@ LAYERS = {
     "record": Layer(FLOOR, not_stdlib=WORK),
     "models": Layer((*FLOOR, "record"), not_stdlib=WORK),
     "models_jobs": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
+    "models_signals": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
     "span": Layer((*FLOOR, "record"), not_stdlib=WORK),
     "domains": Layer(("errors",), not_stdlib=WORK),
-    "reads": Layer((*FLOOR, "record", "models", "models_jobs", "span", "reads"), not_stdlib=WORK),
+    "reads": Layer(
+        (*FLOOR, "record", "models", "models_jobs", "models_signals", "span", "reads"),
+        not_stdlib=WORK,
+    ),
     "updates": Layer((*FLOOR, "record", "models", "span"), not_stdlib=WORK),
+    "updates_signals": Layer(
+        (*FLOOR, "record", "models", "models_signals", "span", "updates"), not_stdlib=WORK
+    ),
     "memory_updates": Layer((*FLOOR, "record", "models"), not_stdlib=frozenset({"sqlite3"})),
     # A record that has no id gets one.
     "updates_jobs": Layer((*FLOOR, "record", "models_jobs"), not_stdlib=WORK - {"uuid"}),
     "importers": Layer((*FLOOR, "importers"), not_stdlib=WORK),
+    # What the columns of @mastra/convex are is written once, for its calls and for its exports.
+    "importers.mastra_rows": Layer(
+        (*FLOOR, "importers"),
+        on_use=("functions.lib.columns", "functions.lib.snapshots"),
+        not_stdlib=WORK,
+    ),
     "engine": Layer((*FLOOR, "engine"), not_named=ENTITIES),
     "engine.store": Layer((*FLOOR, "engine"), not_stdlib=frozenset(), not_named=ENTITIES),
     "functions": Layer(
@@ -107,7 +131,10 @@ LAYERS = {
     "backends.attempts": Layer(
         (*FLOOR, "backends.base", "backends.compatibility", "protocol"), not_stdlib=WAITING
     ),
-    "backends.calls": Layer((*FLOOR, *REMOTE, "_version", "extras"), third_party=("httpx",)),
+    "backends.calls": Layer(
+        (*FLOOR, *REMOTE, "_version", "extras"),
+        third_party=("aiohttp", "httpx", "httpx_aiohttp"),
+    ),
     "backends.subscriptions": Layer(
         (*FLOOR, *REMOTE, "extras", "protocol"), third_party=("websockets",)
     ),
@@ -132,7 +159,9 @@ LAYERS = {
     "_pauses": Layer(),
     "_async": Layer((*CLIENT, "_async"), on_use=("backends",)),
     "_sync": Layer((*CLIENT, "_sync"), on_use=("backends",)),
-    "": Layer((*FLOOR, "models", "models_jobs", "span", "_version", "_async", "_sync")),
+    "": Layer(
+        (*FLOOR, "models", "models_jobs", "models_signals", "span", "_version", "_async", "_sync")
+    ),
     "testing": Layer(("", "backends.recording")),
     "integrations": Layer(("", "errors", "extras", "otlp", "integrations")),
     "integrations.opentelemetry": Layer(

@@ -9,9 +9,12 @@ PACKAGE = "src/mastra_convex"
 
 ENTITIES = (
     *("threads", "messages", "resources", "traces", "spans", "evals", "workflow_runs"),
+    *("logs", "metrics", "score_events", "feedback", "discovery"),
     *("observational_memory", "scores", "schedules", "background_tasks", "channels"),
     "system",
 )
+# They are read in the same way: by reads/signals.py and reads/analytics.py.
+SIGNALS = ("logs", "metrics", "score_events", "feedback")
 ENTITY_FILES = (
     f"{PACKAGE}/functions/{{entity}}.py",
     f"{PACKAGE}/_async/{{entity}}.py",
@@ -27,7 +30,11 @@ WITHOUT_TEST = re.compile(r"_sync/|(?:^|/)__init__\.py$|^_version\.py$")
 TESTED_ELSEWHERE = {
     # What an entity does is seen through the public API, on each backend.
     **{f"_async/{entity}.py": f"tests/contract/test_{entity}.py" for entity in ENTITIES},
-    **{f"reads/{entity}.py": f"tests/contract/test_{entity}.py" for entity in ENTITIES},
+    **{
+        f"reads/{entity}.py": f"tests/contract/test_{entity}.py"
+        for entity in ENTITIES
+        if entity not in SIGNALS
+    },
     "_async/arrivals.py": "tests/contract/test_arrivals.py",
     "_async/copies.py": "tests/contract/test_copies.py",
     "_async/subscription.py": "tests/contract/test_subscriptions.py",
@@ -44,6 +51,10 @@ TESTED_ELSEWHERE = {
     "functions/lib/touched.py": "scenarios/messages.json",
     "functions/lib/ownership.py": "scenarios/threads.json",
     "functions/lib/observations.py": "scenarios/observational_memory.json",
+    # Shared by logs, metrics, scores and feedback; their scenarios are alike.
+    "functions/lib/signals.py": "scenarios/logs.json",
+    "functions/validators_signals.py": "scenarios/logs.json",
+    "functions/lib/facets.py": "scenarios/discovery.json",
     # Calls and expected replies are data, which other languages' functions can be held against.
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
     # What is sent and when again is seen by a server; each part is a step of that.

@@ -9,6 +9,7 @@ import { conflict } from "./errors.js";
 import {
   type Fields,
   indexFields,
+  isSignal,
   nameOf,
   type Public,
   type PublicOf,
@@ -215,6 +216,6 @@ function count(ctx: Writer, table: Table, before: Row | null, after: Row | null)
   counters.changed(ctx, table, before, after);
   const documents = (after ? 1 : 0) - (before ? 1 : 0);
   const bytes = (after ? chunks.sizeOf(after) : 0) - (before ? chunks.sizeOf(before) : 0);
-  // A record's totals are kept where its key puts them, which never changes.
-  ctx.tally.grow(table, shardName(table, (after ?? before)!), documents, bytes);
+  const name = shardName(table, (after ?? before)!);
+  ctx.tally.grow(table, isSignal(table) ? ctx.tally.placeOf(table, name) : name, documents, bytes);
 }

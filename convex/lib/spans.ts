@@ -5,6 +5,7 @@ import { owns, type Reader, type Writer } from "./access.js";
 import * as chunks from "./chunks.js";
 import * as counters from "./counters.js";
 import { limitExceeded } from "./errors.js";
+import { Facets } from "./facets.js";
 import { merge } from "./payloads.js";
 import * as records from "./records.js";
 import type { Fields, Public, Row, Stored } from "./tables.js";
@@ -68,8 +69,11 @@ export class Traces {
   // What is to be set, and how many spans with an error came in or went, by the trace's id.
   private readonly heads = new Map<string, Head>();
   private readonly errors = new Map<string, number>();
+  private readonly facets: Facets;
 
-  constructor(private readonly ctx: Writer) {}
+  constructor(private readonly ctx: Writer) {
+    this.facets = new Facets(ctx, "spans");
+  }
 
   /** The trace as it was before this mutation, or as it made it. */
   async get(traceId: string): Promise<Trace | null> {
@@ -89,8 +93,9 @@ export class Traces {
     return made;
   }
 
-  /** Take over what the trace has of its spans' rows. */
+  /** Take over what the trace, and discovery, have of its spans' rows. */
   changed(before: Fields | null, after: Stored<"spans">): void {
+    this.facets.note(after);
     const { traceId, spanId } = after;
     const delta = (after.error === undefined ? 0 : 1) - (before?.error === undefined ? 0 : 1);
     this.errors.set(traceId, (this.errors.get(traceId) ?? 0) + delta);
@@ -102,8 +107,9 @@ export class Traces {
     this.heads.set(traceId, { headSpanId: spanId, resourceId, organizationId, startedAt });
   }
 
-  /** Patch the traces that have changed. */
+  /** Patch the traces that have changed, and add what is new to discovery. */
   async write(): Promise<void> {
+    await this.facets.write();
     for (const [traceId, delta] of this.errors) {
       const { _id, _creationTime, ...trace } = this.found.get(traceId)!;
       const fields: Fields = { ...trace, ...this.heads.get(traceId) };

@@ -9,6 +9,10 @@ export const TABLES = [
   "resources",
   "traces",
   "spans",
+  "logs",
+  "metrics",
+  "scoreEvents",
+  "feedback",
   "evals",
   "workflowRuns",
   "observationalMemory",
@@ -24,6 +28,9 @@ export const TABLES = [
 export type Whole = (typeof TABLES)[number];
 /** Tables whose documents are parts of other tables' records: counted and cleared with them. */
 export const PARTS = { spans: ["spanBodies", "spanTraces"] } as const;
+/** Tables of records that come in batches of hundreds, from many writers. */
+export const SIGNALS = ["logs", "metrics", "scoreEvents", "feedback"] as const;
+export type Signals = (typeof SIGNALS)[number];
 const ALL = [...TABLES, ...PARTS.spans] as const;
 export type Table = (typeof ALL)[number];
 
@@ -56,6 +63,11 @@ export function indexFields(table: Table, index: string): string[] {
 /** What a record is called, and what never changes of it: the last part of its key. */
 export function nameOf(table: Table, record: object): string {
   return String((record as Fields)[indexFields(table, "by_key").at(-1)!]);
+}
+
+/** Whether a table holds signals. */
+export function isSignal(table: Table): boolean {
+  return (SIGNALS as readonly string[]).includes(table);
 }
 
 /** What decides where a record's totals are kept: those of a trace's spans are in one place. */

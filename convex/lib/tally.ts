@@ -16,6 +16,7 @@ export interface CounterKey {
 export class Tally {
   private readonly counters = new Map<string, { key: CounterKey; delta: number }>();
   private readonly grown = new Map<string, totals.Growth>();
+  private readonly places = new Map<string, string>();
 
   /** Ranges that writing it all will read: each document is found, and patched. */
   get ranges(): number {
@@ -28,6 +29,17 @@ export class Tally {
     const counter = this.counters.get(name);
     if (counter) counter.delta += delta;
     else this.counters.set(name, { key, delta });
+  }
+
+  /**
+   * A name for all records of a table that this mutation changes: that of the first.
+   *
+   * Counted under it they are in one shard, and seldom meet another batch. A shard may fall below
+   * zero then, where another one has the records that it lost; their sum is right.
+   */
+  placeOf(table: string, name: string): string {
+    if (!this.places.has(table)) this.places.set(table, name);
+    return this.places.get(table)!;
   }
 
   /** Add documents and bytes to the totals of a table. */

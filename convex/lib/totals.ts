@@ -1,8 +1,8 @@
 /**
  * Documents and bytes of each table, kept in the transaction that changes them.
  *
- * A total is the sum of its shards. The shard follows from the record's id, so that saves of
- * different records seldom meet in one document.
+ * A total is the sum of its shards. The shard follows from the record's id (of signals, from the
+ * first id of their batch), so that saves of different records seldom meet in one document.
  */
 
 import type { DatabaseReader, DatabaseWriter } from "../_generated/server.js";

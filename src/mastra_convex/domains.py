@@ -193,13 +193,16 @@ _RENAMED = {
 }
 # Their names have been given to methods on other records: `Trace` documents, and the domain of
 # scores.
-_TAKEN = {("observability", "listTraces"), ("observability", "getScoreById")}
+_TAKEN = {
+    ("observability", "listTraces"): None,
+    ("observability", "getScoreById"): "get_score_event",
+}
 
 
 def method_name(domain: str, mastra: str) -> str | None:
     """What a method of a domain of Mastra's is called here, if it is; None where it cannot be."""
     if (domain, mastra) in _TAKEN:
-        return None
+        return _TAKEN[domain, mastra]
     return _RENAMED.get(mastra) or re.sub(r"([A-Z])", lambda m: "_" + m[1].lower(), mastra)
 
 

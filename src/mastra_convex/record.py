@@ -265,7 +265,9 @@ class Record:
     wire: Wire
 
     def __init_subclass__(cls) -> None:
-        cls.fields = tuple(f for f in vars(cls).values() if isinstance(f, Field))
+        # Its own first, then what it has in common with others.
+        members = [f for owner in cls.__mro__ for f in vars(owner).values()]
+        cls.fields = tuple(f for f in members if isinstance(f, Field))
         cls._required = tuple(f.wire_name for f in cls.fields if f.default is _REQUIRED)
         cls._key_names = tuple(
             name for f in cls.fields if f.wire_name == cls.key for name in (f.wire_name, f.name)

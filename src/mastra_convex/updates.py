@@ -65,7 +65,7 @@ def some_text(value: Any, name: str) -> str:
     return value
 
 
-def _several(given: Any, what: str) -> list[Any]:
+def several(given: Any, what: str) -> list[Any]:
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         raise InvalidArgumentError(f"{what} is a list of them, not {given!r:.60}", path=what)
     return list(given)
@@ -73,12 +73,12 @@ def _several(given: Any, what: str) -> list[Any]:
 
 def message_documents(messages: Iterable[Message | Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The documents of several messages."""
-    return [Message.encode(message) for message in _several(messages, "messages")]
+    return [Message.encode(message) for message in several(messages, "messages")]
 
 
 def checked_ids(ids: Sequence[str]) -> list[str]:
     """The ids, each of which must be text."""
-    checked = _several(ids, "message_ids")
+    checked = several(ids, "message_ids")
     for position, item in enumerate(checked):
         if not isinstance(item, str):
             raise InvalidArgumentError(f"message_ids[{position}] must be text, not {item!r:.60}")
@@ -87,7 +87,7 @@ def checked_ids(ids: Sequence[str]) -> list[str]:
 
 def message_changes(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What `messages:update` takes for partial messages; None counts as not given."""
-    return [_message_change(message) for message in _several(messages, "messages")]
+    return [_message_change(message) for message in several(messages, "messages")]
 
 
 def _message_change(message: Any) -> dict[str, Any]:
@@ -114,27 +114,26 @@ def _message_change(message: Any) -> dict[str, Any]:
 
 
 # What one call carries of spans: within what a transaction may, with room for what it reads.
-_SPANS_AT_ONCE = 500
-_SPAN_BYTES_AT_ONCE = 4 * 1024 * 1024
+_RECORDS_AT_ONCE = 500
+_BYTES_AT_ONCE = 4 * 1024 * 1024
 _TRACES_AT_ONCE = 50
 
 
 def span_batches(spans: Iterable[Span | Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The arguments of the calls that save several spans."""
-    return list(batches_of_spans([Span.encode(span) for span in _several(spans, "records")]))
+    return batches("spans", [Span.encode(span) for span in several(spans, "records")])
 
 
 def span_change_batches(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The arguments of the calls that change several spans."""
-    changes = [Span.encode_change(change) for change in _several(records, "records")]
-    return list(batches_of_spans(changes))
+    return batches("spans", [Span.encode_change(change) for change in several(records, "records")])
 
 
 def trace_removals(
     trace_ids: Sequence[str], organization_id: str | None, resource_id: str | None
 ) -> list[dict[str, Any]]:
     """The arguments of the calls that delete several traces."""
-    ids = _several(trace_ids, "trace_ids")
+    ids = several(trace_ids, "trace_ids")
     label = Span.noun
     scope = {
         name: Span.encode_field(name, value, label)
@@ -147,19 +146,24 @@ def trace_removals(
     return [{"traceIds": ids[start : start + _TRACES_AT_ONCE], **scope} for start in starts]
 
 
-def batches_of_spans(spans: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The arguments of the calls for documents of spans, or for changes of some."""
+def batches(name: str, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The arguments `name` of the calls that together save these records."""
+    return list(in_batches(name, records))
+
+
+def in_batches(name: str, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """As `batches`, one after the other, as the records come."""
     batch: list[dict[str, Any]] = []
     size = 0
-    for span in spans:
-        own = sum(_bytes_of(value) for value in span.values() if isinstance(value, str))
-        if batch and (len(batch) == _SPANS_AT_ONCE or size + own > _SPAN_BYTES_AT_ONCE):
-            yield {"spans": batch}
+    for record in records:
+        own = sum(_bytes_of(value) for value in record.values() if isinstance(value, str))
+        if batch and (len(batch) == _RECORDS_AT_ONCE or size + own > _BYTES_AT_ONCE):
+            yield {name: batch}
             batch, size = [], 0
-        batch.append(span)
+        batch.append(record)
         size += own
     if batch:
-        yield {"spans": batch}
+        yield {name: batch}
 
 
 def _bytes_of(text: str) -> int:

@@ -48,6 +48,26 @@ def span(id: str = "s", trace: str = "t", **fields: Any) -> Doc:
     return {**own, **fields}
 
 
+def log(id: str = "l", **fields: Any) -> Doc:
+    """A line of a log."""
+    return {"logId": id, "level": "info", "message": id, "timestamp": T0, **fields}
+
+
+def metric(id: str = "m", value: float = 1, **fields: Any) -> Doc:
+    """An observation of metric "tokens"."""
+    return {"metricId": id, "name": "tokens", "value": value, "timestamp": T0, **fields}
+
+
+def rating(id: str = "s", score: float = 0.5, **fields: Any) -> Doc:
+    """A score that scorer "tone" gave to something of a trace."""
+    return {"scoreId": id, "scorerId": "tone", "score": score, "timestamp": T0, **fields}
+
+
+def opinion(id: str = "f", value: float | str = 5, **fields: Any) -> Doc:
+    """Feedback of type "rating"."""
+    return {"feedbackId": id, "feedbackType": "rating", "value": value, "timestamp": T0, **fields}
+
+
 def evaluation(id: str = "e", agent: str = "a", type: str = "live", **fields: Any) -> Doc:
     """An eval of agent "a"."""
     return {"id": id, "agentName": agent, "type": type, "createdAt": T0, **fields}
@@ -134,6 +154,10 @@ def recounted(storage: ConvexStorage, resources: Sequence[str] = ()) -> dict[str
         "resources": sum(storage.get_resource_by_id(each) is not None for each in resources),
         "traces": len(storage.list_traces(per_page=False).traces),
         "spans": sum(len(storage.get_trace_structure(each) or []) for each in "tuv"),
+        "logs": len(storage.list_logs(per_page=False).logs),
+        "metrics": len(storage.list_metrics(per_page=False).metrics),
+        "scoreEvents": len(storage.list_scores(per_page=False).scores),
+        "feedback": len(storage.list_feedback(per_page=False).feedback),
         "evals": len(storage.list_evals(per_page=False).evals),
         "workflowRuns": len(storage.list_workflow_runs(per_page=False).runs),
         **_observations(storage, resources),

@@ -15,7 +15,7 @@ from mastra_convex import (
     NotFoundError,
     StorageClosedError,
 )
-from tests.contract import calls
+from tests.contract import calls, calls_signals
 from tests.contract.records import T0, evaluation, message, run, span, thread, trace
 
 Call = Callable[[ConvexStorage], Any]
@@ -248,6 +248,7 @@ WRONG: dict[str, tuple[Any, type[ConvexStorageError], list[str]]] = {
         ["run_id must be text, not None"],
     ),
     **calls.WRONG,
+    **calls_signals.WRONG,
 }
 
 # Ready to be added; nothing of it is there.
@@ -418,6 +419,7 @@ RIGHT: dict[str, Any] = {
     "clear_table": lambda s: s.clear_table("evals"),
     "get_format_version": lambda s: s.get_format_version(),
     **calls.RIGHT,
+    **calls_signals.RIGHT,
 }
 WRITING = (
     "save",
@@ -467,7 +469,10 @@ def test_every_operation_is_here() -> None:
     operations = {name for name in dir(ConvexStorage) if not name.startswith("_")} - {"close"}
     asked = {name for name in operations - CONSTANT if not name.startswith(LIVE)}
     assert asked == RIGHT.keys()
-    assert asked - WRONG.keys() == {"get_statistics", "get_format_version", "get_running_count"}
+    assert asked - WRONG.keys() == {
+        *("get_statistics", "get_format_version", "get_running_count"),
+        *("get_entity_types", "get_service_names", "get_environments"),
+    }
     assert WRONG.keys() <= operations
 
 

@@ -15,7 +15,11 @@ from tests.contract.records import (
     evaluation,
     fired,
     installation,
+    log,
     message,
+    metric,
+    opinion,
+    rating,
     records_of,
     recounted,
     run,
@@ -29,7 +33,8 @@ from tests.contract.records import (
 from tests.served import KEY
 
 TABLES = [
-    *("threads", "messages", "resources", "traces", "spans", "evals", "workflowRuns"),
+    *("threads", "messages", "resources", "traces", "spans"),
+    *("logs", "metrics", "scoreEvents", "feedback", "evals", "workflowRuns"),
     *("observationalMemory", "observationChunks"),
     *("scores", "schedules", "scheduleTriggers", "backgroundTasks"),
     *("channelInstallations", "channelConfigs"),
@@ -164,6 +169,10 @@ def fill(storage: ConvexStorage) -> None:
         storage.save_resource({"id": name})
         storage.save_trace(trace(name, threadId="t", name="n", scope="s", runId="w"))
         storage.create_span(span("s", name, input=1, error=1))
+        storage.batch_create_logs([log(name, traceId="t", serviceName="api")])
+        storage.batch_create_metrics([metric(name, labels={"a": "b"}, tags=["x"])])
+        storage.create_score(rating(name))
+        storage.create_feedback(opinion(name))
         storage.save_eval(evaluation(name, threadId="t"))
         storage.save_workflow_run(run(name, resourceId="r", stateType="x"))
         memory = storage.initialize_observational_memory(None, name, scope="resource", config={})
@@ -191,6 +200,10 @@ FULL = {
     "resources": 2,
     "traces": 2,
     "spans": 2,
+    "logs": 2,
+    "metrics": 2,
+    "scoreEvents": 2,
+    "feedback": 2,
     "evals": 2,
     "workflowRuns": 2,
     "observationalMemory": 2,

@@ -23,6 +23,12 @@ from mastra_convex.functions.validators import (
     trace_fields,
     workflow_run_fields,
 )
+from mastra_convex.functions.validators_signals import (
+    feedback_fields,
+    log_fields,
+    metric_fields,
+    score_event_fields,
+)
 
 RECORDS = {
     "threads": thread_fields,
@@ -30,6 +36,10 @@ RECORDS = {
     "resources": resource_fields,
     "traces": trace_fields,
     "spans": span_row_fields,
+    "logs": log_fields,
+    "metrics": metric_fields,
+    "scoreEvents": score_event_fields,
+    "feedback": feedback_fields,
     "evals": eval_fields,
     "workflowRuns": workflow_run_fields,
     "observationalMemory": observational_memory_fields,
@@ -54,6 +64,11 @@ KEYS = {
     "spanTraces": ("traceId",),
     "spans": ("trace", "spanId"),
     "spanBodies": ("trace", "spanId"),
+    "logs": ("logId",),
+    "metrics": ("metricId",),
+    "scoreEvents": ("scoreId",),
+    "feedback": ("feedbackId",),
+    "facets": ("kind", "of", "key", "value", "table"),
     "observationChunks": ("recordId", "cycleId"),
     "counters": ("table", "index", "first", "second"),
 }
@@ -61,7 +76,7 @@ each_table = pytest.mark.parametrize("table", schema.tables.values(), ids=lambda
 
 
 def test_the_tables() -> None:
-    assert [name for name in schema.tables if name not in PARTS] == [*TABLES, "counters"]
+    assert [name for name in schema.tables if name not in PARTS] == [*TABLES, "facets", "counters"]
     assert schema.tables.keys() >= set(PARTS)
     assert tuple(RECORDS) == TABLES
 

@@ -72,6 +72,17 @@ _SPAN = {
     "startedAt": 1,
     "resourceId": "me",
 }
+_OF = {"traceId": "theirs", "resourceId": "me"}
+_LOG = {**_OF, "logId": "theirs", "level": "info", "message": '"x"'}
+_METRIC = {**_OF, "metricId": "theirs", "name": "theirs", "value": 1}
+_RATING = {**_OF, "scoreId": "theirs", "scorerId": "theirs", "score": 1}
+_FEEDBACK = {
+    **_OF,
+    "feedbackId": "theirs",
+    "feedbackType": "theirs",
+    "value": "1",
+    "feedbackSource": "",
+}
 _TRIGGER = {
     "id": "theirs",
     "scheduleId": "theirs",
@@ -107,6 +118,35 @@ MORE: dict[str, list[dict[str, Any]]] = {
     "spans:save": [{"spans": [_SPAN]}],
     "spans:update": [{"spans": [{"traceId": "theirs", "spanId": "theirs", "name": "x"}]}],
     "spans:removeTraces": [{"traceIds": ["theirs"]}, {"traceIds": ["theirs"], "resourceId": "me"}],
+    "logs:list": [{**PAGE}, {**PAGE, "resourceId": "me"}, {**PAGE, "traceId": "theirs"}],
+    "logs:save": [{"logs": [_LOG]}],
+    "metrics:list": [{**PAGE}, {**PAGE, "resourceId": "me"}, {**PAGE, "name": "theirs"}],
+    "metrics:listNames": [{"prefix": "", "limit": 10}],
+    "metrics:save": [{"metrics": [_METRIC]}],
+    "scoreEvents:get": [{"id": "theirs"}],
+    "scoreEvents:list": [
+        {**PAGE, "orderBy": "timestamp", "resourceId": "other"},
+        {**PAGE, "orderBy": "timestamp", "traceId": "theirs"},
+        {**PAGE, "orderBy": "timestamp", "scorerId": "theirs"},
+        {**PAGE, "orderBy": "score"},
+        {**PAGE, "orderBy": "score", "resourceId": "me"},
+    ],
+    "scoreEvents:save": [{"scores": [_RATING]}],
+    "scoreEvents:remove": [{"ids": ["theirs"]}, {"ids": ["theirs"], "resourceId": "me"}],
+    "feedback:get": [{"id": "theirs"}],
+    "feedback:list": [
+        {**PAGE, "resourceId": "other"},
+        {**PAGE, "traceId": "theirs"},
+        {**PAGE, "feedbackType": "theirs"},
+    ],
+    "feedback:save": [{"feedback": [_FEEDBACK]}],
+    "feedback:review": [{"id": "theirs", "reviewStatus": "reviewed"}],
+    "feedback:remove": [{"ids": ["theirs"]}, {"ids": ["theirs"], "resourceId": "me"}],
+    **{
+        f"{table}:removeOfTraces": [{"traceIds": ["theirs"]}]
+        for table in ("logs", "metrics", "scoreEvents", "feedback")
+    },
+    "discovery:list": [{"path": ["entity"], "prefix": "", "limit": 10}],
     "observationalMemory:get": [
         {"threadId": "theirs", "resourceId": "other"},
         {"threadId": "theirs", "resourceId": "me"},

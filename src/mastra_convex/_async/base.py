@@ -41,6 +41,23 @@ class AsyncStorageBase:
             error.operation = operation
             raise
 
+    def _made(
+        self, operation: str, make: Callable[[], list[dict[str, Any]]]
+    ) -> list[dict[str, Any]]:
+        """The arguments of several calls; an error in making them names the operation."""
+        try:
+            return make()
+        except ConvexStorageError as error:
+            error.operation = operation
+            raise
+
+    async def _in_batches(
+        self, operation: str, path: str, make: Callable[[], list[dict[str, Any]]]
+    ) -> None:
+        """Run one mutation after another; what is wrong with any is raised before the first."""
+        for batch in self._made(operation, make):
+            await self._mutate(operation, path, partial(dict, batch))
+
     async def _change(
         self,
         operation: str,

@@ -9,10 +9,10 @@ from typing import Any, cast
 from mastra_convex._async.base import AsyncStorageBase
 from mastra_convex._async.subscription import AsyncWatch
 from mastra_convex.backends.base import Unsubscribe
-from mastra_convex.errors import ConvexStorageError
 from mastra_convex.reads import spans as reads
 from mastra_convex.span import LightSpan, Span
 from mastra_convex.updates import span_batches, span_change_batches, trace_removals
+from mastra_convex.updates_signals import REMOVALS, left_of
 
 
 class AsyncSpans(AsyncStorageBase):
@@ -99,13 +99,20 @@ class AsyncSpans(AsyncStorageBase):
         organization_id: str | None = None,
         resource_id: str | None = None,
     ) -> None:
-        """Delete traces with all their spans; unknown ids are fine.
+        """Delete traces with their spans, logs, metrics, scores and feedback; unknown ids are fine.
 
-        With an organization or a resource, only traces whose root is of it; until a trace has a
-        root, its first span counts.
+        With an organization or a resource, only traces whose root is of it (until a trace has a
+        root, its first span counts), and only the signals that are of it themselves. The spans go
+        last, so that a call that failed can be repeated.
         """
         make = partial(trace_removals, trace_ids, organization_id, resource_id)
-        await self._in_batches("batch_delete_traces", "spans:removeTraces", make)
+        for batch in self._made("batch_delete_traces", make):
+            for path in REMOVALS:
+                left: dict[str, Any] | None = batch
+                while left is not None:
+                    reply = await self._mutate("batch_delete_traces", path, partial(dict, left))
+                    left = left_of(left, reply)
+            await self._mutate("batch_delete_traces", "spans:removeTraces", partial(dict, batch))
 
     def watch_trace_structure(self, trace_id: str) -> AsyncWatch[list[LightSpan] | None]:
         """The structure of a trace now, then after each change; None while it has no spans."""
@@ -117,15 +124,3 @@ class AsyncSpans(AsyncStorageBase):
         """Call `callback` with the structure of a trace now and on change; returns how to stop."""
         read = partial(reads.structure, trace_id)
         return self._subscribe("subscribe_to_trace_structure", read, callback)
-
-    async def _in_batches(
-        self, operation: str, path: str, make: Callable[[], list[dict[str, Any]]]
-    ) -> None:
-        """Run one mutation after another; what is wrong with any is raised before the first."""
-        try:
-            batches = make()
-        except ConvexStorageError as error:
-            error.operation = operation
-            raise
-        for batch in batches:
-            await self._mutate(operation, path, partial(dict, batch))

@@ -9,12 +9,17 @@ from mastra_convex._async.arrivals import AsyncArrivals
 from mastra_convex._async.background_tasks import AsyncBackgroundTasks
 from mastra_convex._async.channels import AsyncChannels
 from mastra_convex._async.copies import AsyncCopies
+from mastra_convex._async.discovery import AsyncDiscovery
 from mastra_convex._async.evals import AsyncEvals
+from mastra_convex._async.feedback import AsyncFeedbackRecords
+from mastra_convex._async.logs import AsyncLogs
 from mastra_convex._async.message_lists import AsyncMessageLists
 from mastra_convex._async.messages import AsyncMessages
+from mastra_convex._async.metrics import AsyncMetrics
 from mastra_convex._async.observational_memory import AsyncObservations
 from mastra_convex._async.resources import AsyncResources
 from mastra_convex._async.schedules import AsyncSchedules
+from mastra_convex._async.score_events import AsyncScoreEvents
 from mastra_convex._async.scores import AsyncScores
 from mastra_convex._async.spans import AsyncSpans
 from mastra_convex._async.system import AsyncSystem
@@ -37,6 +42,11 @@ class AsyncConvexStorage(
     AsyncObservations,
     AsyncTraces,
     AsyncSpans,
+    AsyncLogs,
+    AsyncMetrics,
+    AsyncScoreEvents,
+    AsyncFeedbackRecords,
+    AsyncDiscovery,
     AsyncEvals,
     AsyncWorkflowRuns,
     AsyncScores,

@@ -10,12 +10,17 @@ from mastra_convex._sync.arrivals import Arrivals
 from mastra_convex._sync.background_tasks import BackgroundTasks
 from mastra_convex._sync.channels import Channels
 from mastra_convex._sync.copies import Copies
+from mastra_convex._sync.discovery import Discovery
 from mastra_convex._sync.evals import Evals
+from mastra_convex._sync.feedback import FeedbackRecords
+from mastra_convex._sync.logs import Logs
 from mastra_convex._sync.message_lists import MessageLists
 from mastra_convex._sync.messages import Messages
+from mastra_convex._sync.metrics import Metrics
 from mastra_convex._sync.observational_memory import Observations
 from mastra_convex._sync.resources import Resources
 from mastra_convex._sync.schedules import Schedules
+from mastra_convex._sync.score_events import ScoreEvents
 from mastra_convex._sync.scores import Scores
 from mastra_convex._sync.spans import Spans
 from mastra_convex._sync.system import System
@@ -38,6 +43,11 @@ class ConvexStorage(
     Observations,
     Traces,
     Spans,
+    Logs,
+    Metrics,
+    ScoreEvents,
+    FeedbackRecords,
+    Discovery,
     Evals,
     WorkflowRuns,
     Scores,

@@ -6,11 +6,16 @@ from mastra_convex.engine.registry import Registry
 from mastra_convex.functions import (
     background_tasks,
     channels,
+    discovery,
     evals,
+    feedback,
+    logs,
     messages,
+    metrics,
     observational_memory,
     resources,
     schedules,
+    score_events,
     scores,
     spans,
     system,
@@ -18,14 +23,17 @@ from mastra_convex.functions import (
     traces,
     workflow_runs,
 )
+from mastra_convex.functions.mastra import cache, storage
 from mastra_convex.functions.schema import schema
 
 registry = Registry(
     [
         *(threads, messages, resources, traces, spans, evals, workflow_runs),
+        *(logs, metrics, score_events, feedback, discovery),
         *(observational_memory, scores, schedules, background_tasks, channels),
-        system,
-    ]
+        *(system, storage, cache),
+    ],
+    root=__name__,
 )
 
 __all__ = ["registry", "schema"]

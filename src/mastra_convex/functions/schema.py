@@ -9,12 +9,14 @@ from __future__ import annotations
 from mastra_convex.engine.schema import Upgrade, define_schema, define_table
 from mastra_convex.functions.validators import (
     background_task_fields,
+    cache_entry_fields,
     channel_config_fields,
     channel_installation_fields,
     chunk_fields,
     eval_fields,
     message_fields,
     observational_memory_fields,
+    payload,
     resource_fields,
     schedule_fields,
     schedule_trigger_fields,
@@ -25,6 +27,12 @@ from mastra_convex.functions.validators import (
     time,
     trace_fields,
     workflow_run_fields,
+)
+from mastra_convex.functions.validators_signals import (
+    feedback_fields,
+    log_fields,
+    metric_fields,
+    score_event_fields,
 )
 from mastra_convex.values.validators import v
 
@@ -94,6 +102,53 @@ schema = define_schema(
         "spanBodies": define_table({"trace": v.string(), "spanId": v.string(), **span_body_fields})
         # get, save, update
         .index("by_key", ["trace", "spanId"]),
+        "logs": define_table(log_fields)
+        # get, save
+        .index("by_key", ["logId"])
+        # lists by one criterion, in time
+        .index("by_timestamp", ["timestamp"])
+        .index("by_level", ["level", "timestamp"])
+        .index("by_trace", ["traceId", "timestamp"])
+        .index("by_run", ["runId", "timestamp"])
+        .index("by_thread", ["threadId", "timestamp"])
+        .index("by_resource", ["resourceId", "timestamp"]),
+        "metrics": define_table(metric_fields)
+        # get, save
+        .index("by_key", ["metricId"])
+        # lists by one criterion, in time; and the names
+        .index("by_timestamp", ["timestamp"])
+        .index("by_name", ["name", "timestamp"])
+        .index("by_trace", ["traceId", "timestamp"])
+        .index("by_resource", ["resourceId", "timestamp"]),
+        # Scores of the observability domain.
+        "scoreEvents": define_table(score_event_fields)
+        # get, save
+        .index("by_key", ["scoreId"])
+        # lists by one criterion, in time
+        .index("by_timestamp", ["timestamp"])
+        .index("by_scorer", ["scorerId", "timestamp"])
+        .index("by_trace", ["traceId", "timestamp"])
+        .index("by_span", ["traceId", "spanId", "timestamp"])
+        .index("by_message", ["messageId", "timestamp"])
+        .index("by_run", ["runId", "timestamp"])
+        .index("by_thread", ["threadId", "timestamp"])
+        .index("by_resource", ["resourceId", "timestamp"])
+        # the best or the worst
+        .index("by_score", ["score"])
+        .index("by_scorer_score", ["scorerId", "score"]),
+        "feedback": define_table(feedback_fields)
+        # get, save, review
+        .index("by_key", ["feedbackId"])
+        # lists by one criterion, in time
+        .index("by_timestamp", ["timestamp"])
+        .index("by_type", ["feedbackType", "timestamp"])
+        .index("by_review", ["reviewStatus", "timestamp"])
+        .index("by_trace", ["traceId", "timestamp"])
+        .index("by_span", ["traceId", "spanId", "timestamp"])
+        .index("by_message", ["messageId", "timestamp"])
+        .index("by_run", ["runId", "timestamp"])
+        .index("by_thread", ["threadId", "timestamp"])
+        .index("by_resource", ["resourceId", "timestamp"]),
         "evals": define_table(eval_fields)
         # get, save
         .index("by_key", ["id"])
@@ -176,6 +231,33 @@ schema = define_schema(
         "channelConfigs": define_table(channel_config_fields)
         # get, save; the id is the platform
         .index("by_key", ["id"]),
+        # What Mastra's server caches (lib/cache.py); no records of users, and so in no statistics.
+        "cacheEntries": define_table(cache_entry_fields)
+        # get, set
+        .index("by_key", ["key"])
+        # clear
+        .index("by_prefix", ["prefix"])
+        # what has expired
+        .index("by_expiry", ["expiresAt"]),
+        # The elements of a list, which they name by its `_id` as text.
+        "cacheItems": define_table({"list": v.string(), "position": v.number(), "value": payload()})
+        # a range of a list
+        .index("by_list", ["list", "position"]),
+        # What discovery lists: values that spans, logs and metrics have had (lib/facets.py).
+        "facets": define_table(
+            {
+                "kind": v.string(),
+                # What it is of, and its key, or empty.
+                "of": v.string(),
+                "key": v.string(),
+                "value": v.string(),
+                "table": v.string(),
+            }
+        )
+        # save; the values of one kind, each once
+        .index("by_key", ["kind", "of", "key", "value", "table"])
+        # what is forgotten with a table
+        .index("by_table", ["table"]),
         # How many documents an index has under its leading values: totals of lists are read, not
         # counted (lib/counters.py).
         "counters": define_table(

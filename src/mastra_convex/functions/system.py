@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.engine.migrations import FORMAT_VERSION
-from mastra_convex.functions.lib import counters
+from mastra_convex.functions.lib import counters, facets
 from mastra_convex.functions.lib.access import (
     Args,
     Doc,
@@ -16,7 +16,8 @@ from mastra_convex.functions.lib.version import FUNCTIONS_VERSION
 from mastra_convex.values.validators import v
 
 TABLES = (
-    *("threads", "messages", "resources", "traces", "spans", "evals", "workflowRuns"),
+    *("threads", "messages", "resources", "traces", "spans"),
+    *("logs", "metrics", "scoreEvents", "feedback", "evals", "workflowRuns"),
     *("observationalMemory", "observationChunks"),
     *("scores", "schedules", "scheduleTriggers", "backgroundTasks"),
     *("channelInstallations", "channelConfigs"),
@@ -57,6 +58,7 @@ def clear(ctx: MutationCtx, args: Args) -> None:
     for each in (table, *_PARTS.get(table, ())):
         ctx.db.delete_range(ctx.db.query(each).with_index("by_key"))
     counters.reset(ctx, table)
+    facets.forget(ctx, table)
     if table == "threads":
         ctx.db.delete_range(ctx.db.query("messages").with_index("by_key"))
         counters.reset(ctx, "messages")

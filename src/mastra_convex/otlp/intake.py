@@ -12,7 +12,7 @@ from mastra_convex.otlp.answers import Encoding
 from mastra_convex.otlp.mapping import document_of
 from mastra_convex.otlp.span import BadSpanError, OtelSpan
 from mastra_convex.otlp.wire import MalformedError
-from mastra_convex.updates import batches_of_spans
+from mastra_convex.updates import in_batches
 
 # As many reasons as one wants to read.
 _MAX_REASONS = 3
@@ -73,7 +73,7 @@ def calls_of(body: bytes, encoding: Encoding, rejected: Rejected) -> Iterator[di
         from mastra_convex.otlp import protobuf
 
         spans = protobuf.read(body)
-    return batches_of_spans(_documents(spans, rejected))
+    return in_batches("spans", _documents(spans, rejected))
 
 
 def _documents(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
-from starlette.applications import Starlette
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mastra_convex.backends.base import ServedBackend
@@ -34,7 +34,7 @@ def create_app(
     intake = Intake(backend, keyring)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: object) -> AsyncIterator[None]:
         await backend.open()
         sweeping = asyncio.create_task(sync.sweep())
         try:
@@ -46,8 +46,9 @@ def create_app(
             intake.close()
             await backend.close()
 
+    # The routes alone: what an application of Starlette's lays around them, `Calls` does itself.
     routes = [*Calls(backend, keyring, version).routes(), *intake.routes()]
-    http = Starlette(routes=routes, lifespan=lifespan)
+    http = Router(routes, lifespan=lifespan)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # A socket stays for long: it is spared the layers that a request passes through.

@@ -6,6 +6,7 @@ from mastra_convex.engine.context import MutationCtx
 from mastra_convex.errors import LimitExceededError
 from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib.access import Ctx, Doc, owns
+from mastra_convex.functions.lib.facets import Facets
 from mastra_convex.functions.lib.paging import MAX_PAGE_BYTES
 from mastra_convex.functions.lib.payloads import merge
 from mastra_convex.functions.lib.records import (
@@ -80,6 +81,7 @@ class Traces:
         # What is to be set, and how many spans with an error came in or went, by the trace's id.
         self._heads: dict[str, Doc] = {}
         self._errors: dict[str, int] = {}
+        self._facets = Facets(ctx, "spans")
 
     def get(self, trace_id: str) -> Doc | None:
         """The trace as it was before this mutation, or as it made it."""
@@ -96,7 +98,8 @@ class Traces:
         return trace
 
     def changed(self, before: Doc | None, after: Doc) -> None:
-        """Take over what the trace has of its spans' rows."""
+        """Take over what the trace, and discovery, have of its spans' rows."""
+        self._facets.note(after)
         trace_id = after["traceId"]
         trace = self._read[trace_id]
         assert trace is not None
@@ -111,7 +114,8 @@ class Traces:
             self._heads[trace_id] = fields
 
     def write(self) -> None:
-        """Patch the traces that have changed."""
+        """Patch the traces that have changed, and add what is new to discovery."""
+        self._facets.write()
         for trace_id, delta in self._errors.items():
             trace = self._read[trace_id]
             assert trace is not None

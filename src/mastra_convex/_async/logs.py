@@ -1,0 +1,43 @@
+"""Logs: what agents have said, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, cast
+
+from mastra_convex._async.base import AsyncStorageBase
+from mastra_convex.models_signals import Log, LogPage
+from mastra_convex.reads import signals as reads
+from mastra_convex.updates_signals import signal_batches
+
+
+class AsyncLogs(AsyncStorageBase):
+    """The operations on logs."""
+
+    async def batch_create_logs(self, logs: Iterable[Log | Mapping[str, Any]]) -> None:
+        """Save any number of logs by their ids, in their order; one that is there is replaced.
+
+        They go in transactions of at most 500, and about 4 MiB. If one fails, those before it are
+        saved, and the call may be repeated as a whole. Raises `InvalidArgumentError`,
+        `InvalidPayloadError`, before anything is saved.
+        """
+        make = partial(signal_batches, Log, "logs", "logs", logs)
+        await self._in_batches("batch_create_logs", "logs:save", make)
+
+    async def list_logs(
+        self,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        order_by: Mapping[str, str] | None = None,
+        page: int = 0,
+        per_page: int | bool = 10,
+        include_total: bool = True,
+    ) -> LogPage:
+        """A page of logs, newest first, that meet all of the filters.
+
+        One filter is read from its index, the others are compared on the way, and so the total is
+        counted; without filters it is kept. Raises `InvalidArgumentError`.
+        """
+        read = reads.logs(filters, order_by, page, per_page, include_total)
+        return cast("LogPage", await self._run("list_logs", read))
