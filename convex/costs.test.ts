@@ -219,6 +219,11 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["the traces that came in, one", "spans:listArrived", { list: "traces", limit: 40 }],
   ["the traces of a message, one", "spans:listByMessage", { messageId: "m", limit: 40 }],
   ["the messages of a trace, one", "spans:listMessageIds", { traceId: "s", limit: 40 }],
+  [
+    "what a tracer has left open, of which there is nothing",
+    "spans:listOpen",
+    { openedBy: "host", order: "asc", limit: 40 },
+  ],
   ["deleting a trace of 10 spans", "spans:removeTraces", { traceIds: ["s"] }],
   ["100 new logs of a trace", "logs:save", { logs: logs(100) }],
   ["the same logs once more", "logs:save", { logs: logs(100) }],

@@ -64,7 +64,7 @@ const LISTS: [path: string, criteria: Record<string, string>, index: string][] =
 // signals.test.ts and unattended.test.ts.
 const ELSEWHERE = [
   ...["messages:listBeside", "messages:listByResource", "observationalMemory:list"],
-  ...["spans:list", "spans:listById", "spans:listTraces", "spans:listBranches"],
+  ...["spans:list", "spans:listById", "spans:listOpen", "spans:listTraces", "spans:listBranches"],
   ...["spans:listArrived", "spans:listByMessage", "spans:listMessageIds"],
   ...["logs:list", "metrics:list", "metrics:listNames", "scoreEvents:list", "feedback:list"],
   "discovery:list",

@@ -119,6 +119,7 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   "spans:listArrived": [{ list: "traces", limit: 10 }, DENIED, DENIED],
   "spans:listByMessage": [{ messageId: "m", limit: 10 }, FINE, FINE],
   "spans:listMessageIds": [{ traceId: "s", limit: 10 }, FINE, FINE],
+  "spans:listOpen": [{ ...page, openedBy: "host" }, DENIED, DENIED],
   "spans:save": [{ spans: [SPAN] }, DENIED, DENIED],
   "spans:update": [{ spans: [{ traceId: "s", spanId: "root", name: "x" }] }, DENIED, DENIED],
   "spans:removeTraces": [{ traceIds: ["s"] }, DENIED, DENIED],

@@ -112,7 +112,9 @@ export const tables = {
     .index("by_trace", ["trace"])
     // the traces that name a message, and the messages that a trace names
     .index("by_message", ["messageId", "trace"])
-    .index("by_trace_message", ["trace", "messageId"]),
+    .index("by_trace_message", ["trace", "messageId"])
+    // what somebody traces at present, or has left behind
+    .index("by_opener", ["openedBy"]),
   // What is large of a span, so that lists and structures need not read it.
   spanBodies: defineTable({
     trace: v.string(),

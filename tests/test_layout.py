@@ -71,6 +71,13 @@ TESTED_ELSEWHERE = {
         for name in ("storage", "tables", "memory", "jobs", "requests", "cache")
     },
     "functions/lib/cache.py": "scenarios/mastra.json",
+    # What they are is seen in what they make of spans, whose cases are data too.
+    "otlp/conventions.py": "scenarios/otlp/mapping.json",
+    "otlp/meaning.py": "scenarios/otlp/mapping.json",
+    "otlp/origins.py": "tests/otlp/test_protobuf.py",
+    "otlp/span.py": "scenarios/otlp/mapping.json",
+    "otlp/told.py": "tests/otlp/test_mapping.py",
+    "integrations/span_writer.py": "tests/integrations/test_opentelemetry.py",
     # A number, which `system:version` tells.
     "functions/lib/version.py": "scenarios/system.json",
 }
