@@ -1,10 +1,12 @@
 """Logs: what is said comes back, in time, by every filter."""
 
+from queue import Queue
 from typing import Any
 
 from hypothesis import given
 
 from mastra_convex import ConvexStorage, Log
+from tests.contract.faces import SECONDS
 from tests.contract.records import (
     Doc,
     at,
@@ -146,3 +148,41 @@ def test_signals_go_with_their_traces(storage: ConvexStorage) -> None:
     storage.batch_create_logs(many)
     storage.batch_delete_traces(["t", "z"])
     assert found(storage) == ["z"]
+
+
+def test_the_newest_are_watched(storage: ConvexStorage) -> None:
+    wanted = {"level": ["warn", "error"], "traceId": "t"}
+    with storage.watch_logs(wanted, last=2) as watch:
+        assert watch.next(SECONDS) == []
+        storage.batch_create_logs(
+            [log("a", level="warn", traceId="t"), log("b", traceId="t"), log("c", level="error")]
+        )
+        assert [each.log_id for each in watch.next(SECONDS)] == ["a"]
+        storage.batch_create_logs(
+            [log(n, level="error", traceId="t", timestamp=at(int(n))) for n in "123"]
+        )
+        assert [each.log_id for each in watch.next(SECONDS)] == ["3", "2"]
+        storage.batch_delete_traces(["t"])
+        assert watch.next(SECONDS) == []
+
+
+def test_each_kind_is_watched(storage: ConvexStorage) -> None:
+    storage.batch_create_metrics([metric("a", n) for n in range(2)])
+    storage.create_score(rating("b"))
+    storage.create_feedback(opinion("c"))
+    with storage.watch_metrics({"name": ["tokens"]}) as metrics:
+        assert [each.value for each in metrics.next(SECONDS)] == [1]
+    with storage.watch_score_events({"scorerId": "tone"}) as scores:
+        assert [each.score_id for each in scores.next(SECONDS)] == ["b"]
+    with storage.watch_feedback() as feedback:
+        assert [each.feedback_id for each in feedback.next(SECONDS)] == ["c"]
+    seen: Queue[Any] = Queue()
+    stops = [
+        storage.subscribe_to_logs(seen.put),
+        storage.subscribe_to_metrics(seen.put, last=1),
+        storage.subscribe_to_score_events(seen.put, {"traceId": "none"}),
+        storage.subscribe_to_feedback(seen.put),
+    ]
+    assert sorted(len(seen.get(timeout=SECONDS)) for _ in stops) == [0, 0, 1, 1]
+    for stop in stops:
+        stop()

@@ -17,7 +17,7 @@ from tests.differential.mastra import Date, Mastra
 from tests.functions.scenarios import Clock
 
 SEEDS = [1, 2]
-STEPS = 700
+STEPS = 500
 
 Doc = dict[str, Any]
 HOUR = 3_600_000

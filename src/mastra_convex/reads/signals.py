@@ -28,6 +28,7 @@ from mastra_convex.reads.listing import (
     Found,
     Keep,
     Read,
+    Window,
     listing,
     merged,
     metadata_keep,
@@ -277,6 +278,20 @@ def _listed(
     if len(calls) == 1:
         return (yield from listing(*calls[0], wanted, what.keep))
     return (yield from merged(calls, wanted, lambda document: document[field], what.keep))
+
+
+def newest(kind: Kind, filters: Any, last: Any) -> Read[list[Any]]:
+    """The newest `last` signals that meet the filters, newest first."""
+    if type(last) is not int or last < 1:
+        raise InvalidArgumentError(f"last must be >= 1 and whole, not {last!r:.60}", path="last")
+    what = chosen(kind, filters)
+    calls = what.calls(kind, "desc")
+    wanted = Window(0, last, include_total=False)
+    if len(calls) == 1:
+        found = yield from listing(*calls[0], wanted, what.keep, look_beyond=False)
+    else:
+        found = yield from merged(calls, wanted, lambda document: document["timestamp"], what.keep)
+    return _all(kind.model, found)
 
 
 def logs(
