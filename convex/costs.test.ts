@@ -101,7 +101,8 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["a message of 100 KiB", "messages:save", { messages: [message("long", "t2", text(100))] }],
   ["a message of 5 MiB", "messages:save", { messages: [message("huge", "t2", text(5120))] }],
   ["the last 40 messages of a thread *", "messages:list", { ...page, threadId: "t1" }],
-  ["these two, in a page of their thread", "messages:list", { ...page, threadId: "t2" }],
+  ["the 40 messages before them", "messages:list", { ...page, threadId: "t1", skip: 40 }],
+  ["those two long ones, in a page of their thread", "messages:list", { ...page, threadId: "t2" }],
   [
     "40 of them, for Convex's clients",
     "messages:paginate",

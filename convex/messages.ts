@@ -47,13 +47,13 @@ export const list = storageQuery({
     const threads = new Threads(ctx);
     const thread = await threads.get(threadId);
     if (!thread && (args.withTotal || !ctx.principal.isService)) return nothing<"messages">(args);
-    const pick = async (message: Row<"messages">) =>
-      resourceId === undefined || (await threads.ownerOf(message)) === resourceId
-        ? threads.read(message)
-        : null;
-    const hidden = !thread;
-    const options = { hidden, pick };
-    const found = await pageOf(ctx, "messages", "by_thread_created", [threadId], args, options);
+    const look = {
+      hidden: !thread,
+      keep: async (message: Row<"messages">) =>
+        resourceId === undefined || (await threads.ownerOf(message)) === resourceId,
+      publish: (message: Row<"messages">) => threads.read(message),
+    };
+    const found = await pageOf(ctx, "messages", "by_thread_created", [threadId], args, look);
     if (thread && args.withTotal && args.from === undefined && args.to === undefined) {
       if (resourceId === undefined) found.total = thread.messageCount;
       // Where messages are being taken over, their owners are not counted yet.
@@ -97,10 +97,10 @@ export const listByResource = storageQuery({
   handler: async (ctx, { resourceId, ...args }) => {
     if (!owns(ctx, resourceId)) return nothing<"messages">(args);
     const threads = new Threads(ctx);
-    const pick = async (message: Row<"messages">) =>
-      (await threads.isSettled(message.threadId)) ? threads.read(message) : null;
-    const options = { pick };
-    return pageOf(ctx, "messages", "by_resource_created", [resourceId], args, options);
+    return pageOf(ctx, "messages", "by_resource_created", [resourceId], args, {
+      keep: (message) => threads.isSettled(message.threadId),
+      publish: (message) => threads.read(message),
+    });
   },
 });
 
@@ -159,9 +159,10 @@ export const listArrived = storageQuery({
   returns: arrivals(messageFields),
   handler: (ctx, args) => {
     const threads = new Threads(ctx);
-    return arrivalsOf(ctx, "messages", args, async (message) =>
-      (await threads.isVisible(message.threadId)) ? threads.read(message) : null,
-    );
+    return arrivalsOf(ctx, "messages", args, {
+      keep: (message) => threads.isVisible(message.threadId),
+      publish: (message) => threads.read(message),
+    });
   },
 });
 

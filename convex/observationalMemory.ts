@@ -41,9 +41,11 @@ export const list = storageQuery({
   handler: async (ctx, { threadId, resourceId, ...args }) => {
     const index = threadId === undefined ? "by_resource" : "by_thread";
     const values = threadId === undefined ? [undefined, resourceId] : [threadId];
-    const pick = async (row: Row<typeof TABLE>) =>
-      (await lib.isVisible(ctx, row)) ? lib.withChunks(ctx, await records.read(ctx, row)) : null;
-    const found = await pageOf(ctx, TABLE, index, values, { ...args, order: "desc" }, { pick });
+    const look = {
+      keep: (row: Row<typeof TABLE>) => lib.isVisible(ctx, row),
+      publish: async (row: Row<typeof TABLE>) => lib.withChunks(ctx, await records.read(ctx, row)),
+    };
+    const found = await pageOf(ctx, TABLE, index, values, { ...args, order: "desc" }, look);
     return found as { page: any[]; cursor: string | null };
   },
 });

@@ -11,11 +11,13 @@ import { v } from "convex/values";
 import {
   chunkFields,
   backgroundTaskFields,
+  cacheEntryFields,
   channelConfigFields,
   channelInstallationFields,
   evalFields,
   messageFields,
   observationalMemoryFields,
+  payload,
   resourceFields,
   scheduleFields,
   scheduleTriggerFields,
@@ -229,6 +231,18 @@ export const tables = {
   channelConfigs: defineTable({ ...channelConfigFields, chunked })
     // get, save; the id is the platform
     .index("by_key", ["id"]),
+  // What Mastra's server caches (lib/cache.ts); no records of users, and so in no statistics.
+  cacheEntries: defineTable(cacheEntryFields)
+    // get, set
+    .index("by_key", ["key"])
+    // clear
+    .index("by_prefix", ["prefix"])
+    // what has expired
+    .index("by_expiry", ["expiresAt"]),
+  // The elements of a list, which they name by its `_id` as text.
+  cacheItems: defineTable({ list: v.string(), position: v.number(), value: payload() })
+    // a range of a list
+    .index("by_list", ["list", "position"]),
   // What discovery lists: values that spans, logs and metrics have had (lib/facets.ts).
   facets: defineTable({
     kind: v.string(),

@@ -365,6 +365,17 @@ export const channelConfigFields = {
   extra: v.optional(payload()),
 };
 
+// What Mastra's server caches: a value, a number, or the head of a list (lib/cache.ts).
+export const cacheEntryFields = {
+  key: v.string(),
+  prefix: v.string(),
+  kind: v.union(v.literal("value"), v.literal("counter"), v.literal("list")),
+  value: v.optional(payload()),
+  // The number, or how long the list is.
+  count: v.optional(v.number()),
+  expiresAt: v.optional(time()),
+};
+
 /** What an update takes: nothing, a new value, or null to take the field away. */
 export const nullable = <T>(field: Validator<T, "required", any>) =>
   v.optional(v.union(field, v.null()));
@@ -388,12 +399,16 @@ export function saved<F extends PropertyValidators>(fields: F) {
   return v.object(given as Saved<F>);
 }
 
-/** What a list returns: records, the cursor after them (null at the end), the total if asked. */
+/**
+ * What a list returns: records, the cursor after them (null at the end), the total if asked.
+ * `skipped` answers `skip`: how many of the list were passed over before the page.
+ */
 export const page = <F extends PropertyValidators>(fields: F) =>
   v.object({
     page: v.array(record(fields)),
     cursor: v.union(v.string(), v.null()),
     total: v.optional(v.number()),
+    skipped: v.optional(v.number()),
   });
 
 /** What a list of arrivals returns: records, and the place to go on from. */
@@ -402,12 +417,16 @@ export const arrivals = <F extends PropertyValidators>(fields: F) =>
 
 export const arrivalsArgs = { after: v.optional(v.number()), limit: v.number() };
 
-/** Arguments that every list has. `from` and `to` bound the list's time field, both inclusive. */
+/**
+ * Arguments that every list has. `from` and `to` bound the list's time field, both inclusive; `skip`
+ * is how many records to pass over before the page.
+ */
 export const listArgs = {
   from: v.optional(time()),
   to: v.optional(time()),
   order: v.union(v.literal("asc"), v.literal("desc")),
   cursor: v.optional(v.string()),
+  skip: v.optional(v.number()),
   limit: v.number(),
   withTotal: v.optional(v.boolean()),
 };

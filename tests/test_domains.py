@@ -6,7 +6,7 @@ from mastra_convex import ConvexStorage, UnsupportedDomainError
 from mastra_convex.domains import METHODS, UNSUPPORTED, method_name, require_domain
 
 # Domains of which some methods are not here yet; the reference says which.
-INCOMPLETE = {"memory", "observability"}
+INCOMPLETE = {"observability"}
 
 
 def test_all_domains_are_named_once() -> None:

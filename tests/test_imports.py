@@ -98,6 +98,12 @@ LAYERS = {
     # A record that has no id gets one.
     "updates_jobs": Layer((*FLOOR, "record", "models_jobs"), not_stdlib=WORK - {"uuid"}),
     "importers": Layer((*FLOOR, "importers"), not_stdlib=WORK),
+    # What the columns of @mastra/convex are is written once, for its calls and for its exports.
+    "importers.mastra_rows": Layer(
+        (*FLOOR, "importers"),
+        on_use=("functions.lib.columns", "functions.lib.snapshots"),
+        not_stdlib=WORK,
+    ),
     "engine": Layer((*FLOOR, "engine"), not_named=ENTITIES),
     "engine.store": Layer((*FLOOR, "engine"), not_stdlib=frozenset(), not_named=ENTITIES),
     "functions": Layer(
@@ -125,7 +131,10 @@ LAYERS = {
     "backends.attempts": Layer(
         (*FLOOR, "backends.base", "backends.compatibility", "protocol"), not_stdlib=WAITING
     ),
-    "backends.calls": Layer((*FLOOR, *REMOTE, "_version", "extras"), third_party=("httpx",)),
+    "backends.calls": Layer(
+        (*FLOOR, *REMOTE, "_version", "extras"),
+        third_party=("aiohttp", "httpx", "httpx_aiohttp"),
+    ),
     "backends.subscriptions": Layer(
         (*FLOOR, *REMOTE, "extras", "protocol"), third_party=("websockets",)
     ),

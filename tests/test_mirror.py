@@ -17,7 +17,7 @@ from mastra_convex.functions import registry, schema
 FILE = Path(__file__).resolve().parent.parent / "convex" / "functions.json"
 Json = dict[str, Any]
 
-# What a deployment needs and a file does not, beside functions that are internal: values too large
+# What a deployment needs and a file does not, beside steps, which are internal: values too large
 # for a document, totals of whole tables, and work in several transactions.
 THEIR_TABLES = ("chunks", "jobs", "totals")
 THEIR_FIELDS = ("chunked", "takenOver")
@@ -63,7 +63,7 @@ def differences(python: Json, typescript: Json) -> list[str]:
     functions = {
         path: function
         for path, function in typescript["functions"].items()
-        if function["visibility"] == "public"
+        if function["visibility"] == "public" or path.startswith("mastra/")
     }
     tables = {
         name: {**table, "fields": without(table["fields"], THEIR_FIELDS)}

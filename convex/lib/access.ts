@@ -1,7 +1,13 @@
 /** Who may do what. Every function is registered here, and asks for the principal first. */
 
 import type { Auth, RegisteredMutation, RegisteredQuery, Scheduler } from "convex/server";
-import type { Infer, ObjectType, PropertyValidators, Validator } from "convex/values";
+import {
+  v,
+  type Infer,
+  type ObjectType,
+  type PropertyValidators,
+  type Validator,
+} from "convex/values";
 import type { DatabaseReader, DatabaseWriter } from "../_generated/server.js";
 import { internalMutation, mutation, query } from "../_generated/server.js";
 import { invalidArgument, unauthenticated } from "./errors.js";
@@ -69,12 +75,17 @@ function erased<Ctx>(definition: Definition<Ctx, any, any>) {
   };
 }
 
+/** A function as another one runs it, in its own transaction and for its own principal. */
+interface Within<Ctx, A extends PropertyValidators, R extends Returns> {
+  within(ctx: Ctx, args: ObjectType<A>): Promise<Infer<R>>;
+}
+
 /** Register a query that runs only for a principal. */
 export function storageQuery<A extends PropertyValidators, R extends Returns>(
   definition: Definition<Reader, A, R>,
-): RegisteredQuery<"public", ObjectType<A>, Promise<Infer<R>>> {
+): RegisteredQuery<"public", ObjectType<A>, Promise<Infer<R>>> & Within<Reader, A, R> {
   const { args, returns, handler } = erased(definition);
-  return query({
+  const registered = query({
     args,
     returns,
     handler: async (ctx, given) => {
@@ -83,6 +94,7 @@ export function storageQuery<A extends PropertyValidators, R extends Returns>(
       return handler({ db: ctx.db, principal, load: new Load(QUERY_BYTES) }, given);
     },
   });
+  return Object.assign(registered, { within: handler });
 }
 
 async function write<T>(
@@ -102,9 +114,9 @@ async function write<T>(
 /** Register a mutation that runs only for a principal. */
 export function storageMutation<A extends PropertyValidators, R extends Returns>(
   definition: Definition<Writer, A, R>,
-): RegisteredMutation<"public", ObjectType<A>, Promise<Infer<R>>> {
+): RegisteredMutation<"public", ObjectType<A>, Promise<Infer<R>>> & Within<Writer, A, R> {
   const { args, returns, handler } = erased(definition);
-  return mutation({
+  const registered = mutation({
     args,
     returns,
     handler: async (ctx, given) => {
@@ -113,6 +125,7 @@ export function storageMutation<A extends PropertyValidators, R extends Returns>
       return write(ctx, principal, (writer) => handler(writer, given));
     },
   });
+  return Object.assign(registered, { within: handler });
 }
 
 /** Register a step of longer work: only the scheduler runs it, for the service. */
@@ -124,5 +137,20 @@ export function storageStep<A extends PropertyValidators, R extends Returns>(
     args,
     returns,
     handler: (ctx, given) => write(ctx, { isService: true }, (writer) => handler(writer, given)),
+  });
+}
+
+/** Register a mutation that takes any arguments: only an operator runs it, for the service. */
+export function serviceMutation<R extends Returns>(
+  returns: R,
+  handler: (ctx: Writer, args: Record<string, unknown>) => Promise<Infer<R>>,
+): RegisteredMutation<"internal", any, Promise<Infer<R>>> {
+  return internalMutation({
+    args: v.any(),
+    returns: returns as Returns,
+    handler: (ctx, given) => {
+      checkNumbers(given);
+      return write(ctx, { isService: true }, (writer) => handler(writer, given));
+    },
   });
 }

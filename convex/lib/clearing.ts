@@ -22,11 +22,14 @@ export async function newestTime(ctx: Writer, table: Whole): Promise<number | un
 
 /** Delete records that came in until then; what is left is scheduled. */
 export async function clearSome(ctx: Writer, table: Whole, until: number): Promise<void> {
+  if (await clearNow(ctx, table, until)) return;
+  await ctx.scheduler.runAfter(0, internal.system.clearMore, { table, until });
+}
+
+/** Delete records that came in until then, as many as one transaction takes; whether all. */
+export async function clearNow(ctx: Writer, table: Whole, until: number): Promise<boolean> {
   // Before the records: those that come in meanwhile make their facets anew.
-  if (!(await facets.forget(ctx, table))) {
-    await ctx.scheduler.runAfter(0, internal.system.clearMore, { table, until });
-    return;
-  }
+  if (!(await facets.forget(ctx, table))) return false;
   if (table === "spans") return clearTraces(ctx, until);
   const next = (count: number) =>
     ctx.db
@@ -49,11 +52,11 @@ export async function clearSome(ctx: Writer, table: Whole, until: number): Promi
     return true;
   });
   await forgetMessages(ctx, removed);
-  if (!done) await ctx.scheduler.runAfter(0, internal.system.clearMore, { table, until });
+  return done;
 }
 
-/** Delete traces that came in until then, with their spans. */
-async function clearTraces(ctx: Writer, until: number): Promise<void> {
+/** Delete traces that came in until then, with their spans; whether all. */
+async function clearTraces(ctx: Writer, until: number): Promise<boolean> {
   const traces = await ctx.db
     .query("spanTraces")
     .withIndex("by_creation_time", (q) => q.lte("_creationTime", until))
@@ -61,8 +64,7 @@ async function clearTraces(ctx: Writer, until: number): Promise<void> {
   const hidden: string[] = [];
   for (const trace of traces) hidden.push(await hideTrace(ctx, trace));
   await removeSpans(ctx, hidden);
-  if (traces.length < MAX_TRACES) return;
-  await ctx.scheduler.runAfter(0, internal.system.clearMore, { table: "spans", until });
+  return traces.length < MAX_TRACES;
 }
 
 /** Take deleted messages off the counts of their threads. */

@@ -23,6 +23,7 @@ export interface ListArgs {
   to?: number;
   order: Order;
   cursor?: string;
+  skip?: number;
   limit: number;
   withTotal?: boolean;
 }
@@ -31,6 +32,7 @@ export interface Page<T extends Table> {
   page: Public<T>[];
   cursor: string | null;
   total?: number;
+  skipped?: number;
 }
 
 /** The page size asked for. Throws INVALID_ARGUMENT unless it is whole, from 1 to 500. */
@@ -41,18 +43,29 @@ export function limitOf(limit: number): number {
   return limit;
 }
 
+/** How many records to pass over. Throws INVALID_ARGUMENT unless it is whole and >= 0. */
+function skipOf(skip = 0): number {
+  if (!(skip >= 0 && Number.isSafeInteger(skip))) {
+    throw invalidArgument(`skip must be whole and >= 0, not ${skip}`);
+  }
+  return skip;
+}
+
 /** Of a list whose subject the caller may not see. */
 export function nothing<T extends Table>(args: ListArgs): Page<T> {
   limitOf(args.limit);
-  return { page: [], cursor: null, total: 0 };
+  return { page: [], cursor: null, total: 0, ...(skipOf(args.skip) && { skipped: 0 }) };
 }
 
 /**
  * One page of `table`: documents whose leading index fields are `values`, in order of the next.
  *
  * The total is given when it was asked for, is kept, and no time range narrows the list. With
- * `hidden`, there is nothing to see, and the arguments are checked all the same. `pick` leaves rows
+ * `hidden`, there is nothing to see, and the arguments are checked all the same. `keep` leaves rows
  * out, so that the page may have fewer.
+ *
+ * With `skip`, so many of the list are passed over first, and `skipped` says how many were: where it
+ * is less, the page is empty, and the cursor goes on from there.
  */
 export async function pageOf<T extends Table>(
   ctx: Reader,
@@ -60,16 +73,20 @@ export async function pageOf<T extends Table>(
   index: string,
   values: (string | undefined)[],
   args: ListArgs,
-  { hidden = false, pick }: { hidden?: boolean; pick?: Pick<T> } = {},
+  { hidden = false, ...look }: { hidden?: boolean } & Look<T> = {},
 ): Promise<Page<T>> {
   const range = rangeOf(table, index, values, args);
   const query = [table, index, values, args.from ?? null, args.to ?? null, args.order];
   const limit = limitOf(args.limit);
   const parts = range.fields.length - values.length + 1;
   const after = args.cursor === undefined ? null : decodeCursor(query, args.cursor, parts);
-  if (hidden) return { page: [], cursor: null };
-  const { page, last, more } = await collect<T>(ctx, range, args.order, after, limit, pick);
+  const skip = skipOf(args.skip);
+  const { page, last, more, skipped } = hidden
+    ? NOTHING
+    : await collect<T>(ctx, range, args.order, after, limit, look, skip);
   const found: Page<T> = { page, cursor: more ? encodeCursor(query, last!) : null };
+  if (skip > 0) found.skipped = skipped;
+  if (hidden) return found;
   if (args.withTotal && args.from === undefined && args.to === undefined) {
     const total = await counters.total(ctx, table, index, values as string[]);
     if (total !== undefined) found.total = total;
@@ -104,11 +121,14 @@ export async function listBy<T extends Table>(
   }
   const [index, fields] = entry;
   const values = fields.map((field) => args[field] as string);
-  const found = await pageOf(ctx, table, index, values, args);
   const left = given.filter((name) => !fields.includes(name));
-  if (left.length === 0) return found;
-  const fits = (each: Fields) => left.every((name) => each[name] === args[name]);
-  return { page: found.page.filter((each) => fits(each as Fields)), cursor: found.cursor };
+  if (left.length === 0) return pageOf(ctx, table, index, values, args);
+  const keep = async (row: Row<T>) => {
+    // A row lacks text that rests beside it.
+    const record = (row.chunked ? await read(ctx, row) : row) as Fields;
+    return left.every((name) => record[name] === args[name]);
+  };
+  return pageOf(ctx, table, index, values, { ...args, withTotal: false }, { keep });
 }
 
 /** The messages of a thread, in their order. */
@@ -135,45 +155,61 @@ interface Walked<T extends Table> {
   last: Key | null;
   /** Whether there may be more. */
   more: boolean;
+  /** How many were passed over. */
+  skipped: number;
 }
 
-/** Records from a range, as many as `limit` and the bytes that one call may read allow. */
+const NOTHING = { page: [], first: null, last: null, more: false, skipped: 0 };
+
+/**
+ * Records from a range after the first `skip`, as many as `limit` and the bytes that one call may
+ * read allow. Rows that are passed over are read without the text beside them.
+ */
 async function collect<T extends Table>(
   ctx: Reader,
   range: Range,
   order: Order,
   after: Key | null,
   limit: number,
-  pick: Pick<T> = (row) => read(ctx, row) as Promise<Public<T>>,
+  look: Look<T> = {},
+  skip = 0,
 ): Promise<Walked<T>> {
+  const { keep, publish = (row: Row<T>) => read(ctx, row) as Promise<Public<T>> } = look;
   const page: Public<T>[] = [];
-  let [first, last]: [Key | null, Key | null] = [null, after];
+  let [first, last, skipped]: [Key | null, Key | null, number] = [null, after, 0];
   // A position among arrivals is a time alone, so records of one time must be on one page.
   const belongs = (row: Row) =>
     range.index === ARRIVALS && order === "asc" && row._creationTime === last?.[0];
   for (let seen = 0; ;) {
     const room = Math.floor(ctx.load.room / ROW_READ_BYTES);
-    const rows = Math.min(Math.max(limit - page.length, 0) + 1, WALK, room);
-    if (rows < 1 || seen >= MAX_LOOK) return { page, first, last, more: true };
+    // Where the first rows were not enough, many may have to be looked at.
+    const wanted = seen > 0 ? WALK : skip + limit + 1;
+    const rows = Math.min(wanted, WALK, room);
+    if (rows < 1 || seen >= MAX_LOOK) return { page, first, last, more: true, skipped };
     const found = (await walk(ctx, range, order, last, rows)) as Row[] as Row<T>[];
     for (const row of found) ctx.load.note(inlineBytes(row));
     seen += found.length;
     for (const row of found) {
       const enough = page.length >= limit && !belongs(row);
       if (enough || (page.length > 0 && chunkedBytes(row) > ctx.load.room)) {
-        return { page, first, last, more: true };
+        return { page, first, last, more: true, skipped };
       }
-      const record = await pick(row);
-      if (record) page.push(record);
+      if (!keep || (await keep(row))) {
+        if (skipped < skip) skipped += 1;
+        else page.push(await publish(row));
+      }
       last = keyOf(range, row);
       first ??= last;
     }
-    if (found.length < rows) return { page, first, last, more: false };
+    if (found.length < rows) return { page, first, last, more: false, skipped };
   }
 }
 
-/** The record of a row, or null if it is to be left out. */
-export type Pick<T extends Table> = (row: Row<T>) => Promise<Public<T> | null>;
+/** Which rows are in a list, and what a reader sees of them: all, and their records. */
+export interface Look<T extends Table> {
+  keep?: (row: Row<T>) => Promise<boolean>;
+  publish?: (row: Row<T>) => Promise<Public<T>>;
+}
 
 /**
  * Records in the order in which they came into the table, after `after` or the newest.
@@ -189,7 +225,7 @@ export async function arrivalsOf<T extends Table>(
   ctx: Reader,
   table: T,
   args: { after?: number; limit: number },
-  pick?: Pick<T>,
+  look?: Look<T>,
 ) {
   requireService(ctx, "following what arrives");
   const limit = limitOf(args.limit);
@@ -198,11 +234,11 @@ export async function arrivalsOf<T extends Table>(
   const settled = (newest: Key | null) =>
     Math.max(since, Math.min(Number(newest?.[0] ?? 0), Date.now() - SETTLED_MS));
   if (args.after === undefined) {
-    const { page, first } = await collect(ctx, range, "desc", null, limit, pick);
+    const { page, first } = await collect(ctx, range, "desc", null, limit, look);
     return { page: page.reverse(), position: settled(first), isDone: true };
   }
   // No `_id` comes after this one: what shares the position's time has been given.
   const start: Key = [since, "\uffff"];
-  const { page, last, more } = await collect(ctx, range, "asc", start, limit, pick);
+  const { page, last, more } = await collect(ctx, range, "asc", start, limit, look);
   return { page, position: more ? Number(last![0]) : settled(last), isDone: !more };
 }

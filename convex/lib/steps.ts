@@ -7,7 +7,7 @@ import type { Row, Table } from "./tables.js";
 /** The most records that one step deletes or copies. */
 export const STEP_RECORDS = 500;
 // Rows that are read at a time: few, so that a large record, deleted, fits beside them.
-const ROWS = 50;
+const ROWS = 100;
 // Ranges that are read for one record, with its text, its counters and its thread: many less.
 const RECORD_RANGES = 64;
 

@@ -146,6 +146,15 @@ def test_an_empty_update_moves_the_thread_on(storage: ConvexStorage) -> None:
     assert times == [times[0] + timedelta(milliseconds=n) for n in range(4)]
 
 
+def test_a_patch_is_an_update(storage: ConvexStorage) -> None:
+    storage.save_thread(thread(title="T", metadata={"a": 1}))
+    assert storage.patch_thread("t", metadata={"b": 2}).metadata == {"a": 1, "b": 2}
+    patched = storage.patch_thread(id="t", title="U")
+    assert (patched.title, patched.metadata) == ("U", {"a": 1, "b": 2})
+    with pytest.raises(NotFoundError, match="patch_thread: there is no thread 'u'; save it first"):
+        storage.patch_thread("u", title="T")
+
+
 def test_updating_a_missing_thread_fails(storage: ConvexStorage) -> None:
     with pytest.raises(NotFoundError, match="update_thread: there is no thread 't'; save it first"):
         storage.update_thread("t", title="T")

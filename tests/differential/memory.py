@@ -29,6 +29,9 @@ class OurMemory:
     def updateThread(self, id: str, title: Any = None, metadata: Any = None) -> Any:
         return _plain(self.storage.update_thread(id, title, metadata))
 
+    def patchThread(self, id: str, title: Any = None, metadata: Any = None) -> Any:
+        return _plain(self.storage.patch_thread(id, title, metadata))
+
     def updateThreadMetadata(self, id: str, update: Any, resourceId: str | None = None) -> Any:
         given = update["$returns"]
         return _plain(self.storage.update_thread_metadata(id, lambda _: given, resourceId))

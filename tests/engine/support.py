@@ -85,8 +85,11 @@ def _read(ctx: QueryCtx, args: Doc) -> Any:
     if how == "take":
         return found.take(count)
     if how == "paginate":
-        page = found.paginate(spec.get("cursor"), count, spec.get("max_bytes"), spec.get("until"))
-        return {"page": page.page, "cursor": page.cursor}
+        skip = spec.get("skip", 0)
+        limits = (spec.get("max_bytes"), spec.get("until"), skip)
+        page = found.paginate(spec.get("cursor"), count, *limits)
+        skipped = {"skipped": page.skipped} if skip else {}
+        return {"page": page.page, "cursor": page.cursor, **skipped}
     return found.first() if how == "first" else found.unique()
 
 

@@ -42,6 +42,14 @@ class Reports:
     def until_turn(self, turn: int) -> Report:
         return self.until(lambda report: report.turn >= turn)
 
+    def known_at(self, turn: int) -> dict[int, Any]:
+        """What has been told by then; a read may be told of before the question is asked."""
+        self.until_turn(turn)
+        known: dict[int, Any] = {}
+        for report in self.reports:
+            known.update(report.changes)
+        return known
+
 
 def years(outcome: Outcome) -> Any:
     """What is rendered: the years of the books, or the error."""
@@ -57,8 +65,9 @@ def test_all_that_a_commit_changed_comes_at_once() -> None:
     with opened() as engine:
         feed, reports = open_feed(engine)
         both = [(1, program(NAMED), SERVICE), (2, program(OTHER), SERVICE)]
-        first = reports.until_turn(feed.watch(both))
-        assert first.changes == {1: [], 2: []}
+        turn = feed.watch(both)
+        assert reports.known_at(turn) == {1: [], 2: []}
+        first = reports.until_turn(turn)
         add(engine, book("a", 1), book("b", 2))
         second = reports.until(lambda report: report.ts > first.ts)
         assert second.changes == {1: [1], 2: [2]}
@@ -76,11 +85,7 @@ def test_a_question_is_answered_with_what_is_committed() -> None:
         reports.until_turn(feed.watch([(1, program(NAMED), SERVICE)]))
         add(engine, book("a", 1))
         turn = feed.ask()
-        reports.until_turn(turn)
-        known: dict[int, Any] = {}
-        for report in reports.reports:
-            known.update(report.changes)
-        assert known == {1: [1]}
+        assert reports.known_at(turn) == {1: [1]}
         timestamps = [report.ts for report in reports.reports]
         assert timestamps == sorted(timestamps)
 
@@ -102,8 +107,8 @@ def test_errors_are_rendered_too() -> None:
     with opened() as engine:
         feed, reports = open_feed(engine)
         wrong = program({"index": "nonsense"})
-        report = reports.until_turn(feed.watch([(1, wrong, SERVICE)]))
-        assert isinstance(report.changes[1], Exception)
+        known = reports.known_at(feed.watch([(1, wrong, SERVICE)]))
+        assert isinstance(known[1], Exception)
 
 
 def test_a_file_in_trouble_is_not_told_of(connections: Connections, tmp_path: Path) -> None:

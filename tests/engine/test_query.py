@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -186,6 +187,65 @@ def test_pages_join_to_the_list_in_both_directions(index: str, engine: Engine) -
             assert list(itertools.chain(*pages)) == whole
             assert all(len(page) == count for page in pages[:-1])
             assert len(pages) == -(-27 // count)
+
+
+@pytest.mark.parametrize("index", ["by_title", "by_note_price", "by_price_title"])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_documents_are_passed_over(index: str, order: str, engine: Engine) -> None:
+    kinds = itertools.product("ab", [None, "x"], [None, 1])
+    add(engine, *(book(title, note=note, price=price) for title, note, price in kinds))
+    spec = {"index": index, "order": order, "how": "paginate"}
+    whole = ask(engine, index=index, order=order)
+    cursors = [None, *(ask(engine, **spec, count=n)["cursor"] for n in (1, 3, 7))]
+    for skip, (start, cursor) in itertools.product((1, 4, 7, 8, 9), zip((0, 1, 3, 7), cursors)):
+        reply = ask(engine, **spec, count=2, skip=skip, cursor=cursor)
+        rest = whole[start:]
+        assert (reply["page"], reply["skipped"]) == (rest[skip : skip + 2], min(skip, len(rest)))
+        assert (reply["cursor"] is None) == (len(rest) <= skip + 2)
+        if reply["cursor"]:
+            go_on = ask(engine, **spec, count=9, cursor=reply["cursor"])
+            assert go_on["page"] == rest[skip + 2 :]
+
+
+def test_documents_are_passed_over_inside_a_range(engine: Engine) -> None:
+    add(engine, *(book("x", year) for year in range(10)))
+    spec = {"index": "by_title_year", "eq": ["x"], "how": "paginate", "count": 9}
+    bounds = {"bounds": [["gte", 2], ["lt", 8]]}
+    until = ask(engine, **{**spec, **bounds, "count": 4})["cursor"]
+    for more, last in (({}, 9), (bounds, 7), ({**bounds, "until": until}, 5)):
+        first = 2 if more else 0
+        reply = ask(engine, **spec, **more, skip=3)
+        assert [one["year"] for one in reply["page"]] == [*range(first + 3, last + 1)]
+        assert ask(engine, **spec, **more, skip=99) == {
+            "page": [],
+            "cursor": None,
+            "skipped": last + 1 - first,
+        }
+
+
+def test_a_live_page_knows_what_was_passed_over(engine: Engine) -> None:
+    add(engine, *(book("x", year) for year in (1, 2, 3, 4)))
+    spec = {"index": "by_year", "how": "paginate", "count": 1, "skip": 2}
+    inbox, _ = watch(engine, spec)
+    counts, _ = watch(engine, {**spec, "skip": 99})
+    settle(engine)
+    add(engine, book("x", 5))
+    settle(engine)
+    add(engine, book("x", 0))
+    settle(engine)
+    # What comes after the page is no news to it, what comes before it is.
+    assert [value["page"][0]["year"] for value in inbox.values] == [3, 2]
+    assert [value["skipped"] for value in counts.values] == [4, 5, 6]
+
+
+def test_passing_over_looks_at_the_index_alone(connections: Connections) -> None:
+    with opened() as engine:
+        add(engine, *(book("a", year) for year in range(2000)))
+        call = {"index": "by_title_year", "eq": ["a"], "how": "paginate", "count": 10}
+        reading = steps_of(connections, lambda: ask(engine, **{**call, "count": 2000}))
+        for skip, walks in ((1900, 1), (5000, 2)):
+            passed = steps_of(connections, partial(ask, engine, **call, skip=skip))
+            assert passed < walks * reading / 2, (passed, reading)
 
 
 def test_an_empty_range_is_one_empty_page(engine: Engine) -> None:

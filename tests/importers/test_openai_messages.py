@@ -228,7 +228,7 @@ messages_of_any_kind = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(messages_of_any_kind)
 def test_any_conversation_reads_back_as_it_came(source: list[dict[str, Any]]) -> None:
     before = copy.deepcopy(source)

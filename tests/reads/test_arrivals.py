@@ -83,7 +83,7 @@ class LateAndUnheld(Late):
 
 
 TestLate = Late.TestCase
-TestLate.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLate.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestLateAndUnheld = LateAndUnheld.TestCase
 TestLateAndUnheld.settings = TestLate.settings
 

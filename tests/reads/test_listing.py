@@ -27,23 +27,33 @@ Call = tuple[str, dict[str, Any]]
 
 
 class Table:
-    """Answers list calls from the numbers below `count`, at most `most` at a time."""
+    """Answers list calls from the numbers below `count`, at most `most` at a time.
 
-    def __init__(self, count: int, most: int = MAX_PAGE, *, keeps_total: bool = True) -> None:
+    It passes over `skips` at a time.
+    """
+
+    def __init__(
+        self, count: int, most: int = MAX_PAGE, *, keeps_total: bool = True, skips: int = 10**9
+    ) -> None:
         self.count = count
         self.most = most
+        self.skips = skips
         self.keeps_total = keeps_total
         self.calls: list[dict[str, Any]] = []
 
     def reply(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        start = int(args.get("cursor", 0))
+        skip = args.get("skip", 0)
+        skipped = min(skip, self.skips, self.count - int(args.get("cursor", 0)))
+        start = int(args.get("cursor", 0)) + skipped
         assert 1 <= args["limit"] <= MAX_PAGE
-        end = min(start + args["limit"], start + self.most, self.count)
+        room = args["limit"] if skipped == skip else 0
+        end = min(start + room, start + self.most, self.count)
         # A page that was cut by its bytes may have a cursor though nothing follows.
         exhausted = end == self.count and end - start < self.most
         reply: dict[str, Any] = {
             "page": [{"n": n} for n in range(start, end)],
             "cursor": None if exhausted else str(end),
+            **({"skipped": skipped} if skip else {}),
         }
         if args.get("withTotal") and self.keeps_total:
             reply["total"] = self.count
@@ -73,16 +83,34 @@ def test_a_page_is_one_call() -> None:
     assert table.calls == [{"order": "asc", "limit": 10, "withTotal": True}]
 
 
-def test_a_later_page_walks_to_its_end() -> None:
-    table = Table(100)
-    assert found(table, Window(3, 10, include_total=True)) == ([*range(30, 40)], 100, True)
-    assert [call["limit"] for call in table.calls] == [40]
+def test_a_later_page_passes_over_those_before_it() -> None:
     table = Table(1200)
-    assert found(table, Window(5, 100, include_total=True))[0] == [*range(500, 600)]
-    assert table.calls == [
-        {"order": "asc", "limit": 500, "withTotal": True},
-        {"order": "asc", "limit": 100, "withTotal": False, "cursor": "500"},
+    assert found(table, Window(9, 100, include_total=True)) == ([*range(900, 1000)], 1200, True)
+    assert table.calls == [{"order": "asc", "limit": 100, "withTotal": True, "skip": 900}]
+    table = Table(1200)
+    assert found(table, Window(3, 10, include_total=False)) == ([*range(30, 40)], None, True)
+    assert table.calls == [{"order": "asc", "limit": 11, "withTotal": False, "skip": 30}]
+
+
+def test_what_one_call_does_not_pass_over_the_next_ones_do() -> None:
+    table = Table(1200, skips=400)
+    assert found(table, Window(9, 100, include_total=True)) == ([*range(900, 1000)], 1200, True)
+    assert [(call["skip"], call.get("cursor")) for call in table.calls] == [
+        (900, None),
+        (500, "400"),
+        (100, "800"),
     ]
+    for count, total in ((40, 40), (0, 0), (1300, 1300)):
+        table = Table(count, skips=400)
+        assert found(table, Window(90, 100, include_total=True)) == ([], total, False)
+        table = Table(count, skips=400, keeps_total=False)
+        assert found(table, Window(90, 100, include_total=True)) == ([], total, False)
+
+
+def test_a_later_page_that_is_cut_goes_on() -> None:
+    table = Table(100, most=4)
+    assert found(table, Window(3, 10, include_total=True)) == ([*range(30, 40)], 100, True)
+    assert [call.get("skip") for call in table.calls] == [30, None, None]
 
 
 def test_without_a_total_one_more_tells_whether_there_are_more() -> None:
@@ -114,7 +142,14 @@ def test_everything_is_a_walk() -> None:
 def test_a_total_that_is_not_kept_is_counted() -> None:
     table = Table(1200, keeps_total=False)
     assert found(table, Window(1, 5, include_total=True)) == ([5, 6, 7, 8, 9], 1200, True)
-    assert [call["limit"] for call in table.calls] == [10, 500, 500, 500]
+    # What comes after the page is only counted.
+    assert table.calls == [
+        {"order": "asc", "limit": 5, "withTotal": True, "skip": 5},
+        {"order": "asc", "limit": 1, "withTotal": False, "cursor": "10", "skip": 2**53 - 1},
+    ]
+    table = Table(1200, keeps_total=False, skips=400)
+    assert found(table, Window(1, 5, include_total=True)) == ([5, 6, 7, 8, 9], 1200, True)
+    assert [call.get("cursor") for call in table.calls] == [None, "10", "410", "810"]
     assert found(Table(1200, keeps_total=False), Window(1, 5, include_total=False))[1] is None
 
 

@@ -40,7 +40,8 @@ def healthy(server: Dev) -> None:
         peer.until_value(0, bool)
         begun = time.monotonic()
         assert peer.result("threads:update", {"id": "t", "title": session()})["success"] is True
-        assert time.monotonic() - begun < 5
+        # What others are having done is done first, and a busy disk is slow at it.
+        assert time.monotonic() - begun < 15
 
 
 def fill(server: Dev, thread_id: str, count: int, size: int) -> None:

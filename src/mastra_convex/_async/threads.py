@@ -70,8 +70,25 @@ class AsyncThreads(AsyncStorageBase):
         `metadata` is laid over the old, member by member. `updated_at` moves on. Raises
         `NotFoundError` if there is no such thread.
         """
+        return await self._update_thread("update_thread", id, title, metadata)
+
+    async def patch_thread(
+        self,
+        id: str,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Thread:
+        """The same as `update_thread`, which changes only what is given.
+
+        Mastra has it for stores whose `updateThread` clears what is left out.
+        """
+        return await self._update_thread("patch_thread", id, title, metadata)
+
+    async def _update_thread(
+        self, operation: str, id: str, title: str | None, metadata: Mapping[str, Any] | None
+    ) -> Thread:
         changed = await self._mutate(
-            "update_thread",
+            operation,
             "threads:update",
             lambda: record_change(Thread, id, title=title, metadata=metadata),
         )

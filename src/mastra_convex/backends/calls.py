@@ -1,6 +1,8 @@
 """Calls over HTTP, by httpx: every step of a call ends by its deadline.
 
-Both faces make their calls on the loop of `loop_thread.py`.
+Both faces make their calls on the loop of `loop_thread.py`. Requests go straight to a transport of
+httpx, the one that is built on aiohttp: what `httpx.AsyncClient` and its own transport add takes
+longer than all the rest of a call.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ import asyncio
 import ssl
 import time
 import urllib.parse
-from collections.abc import Awaitable, Callable
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from mastra_convex._version import __version__
@@ -29,17 +32,27 @@ from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.extras import needs_extra
 
 with needs_extra("remote", "talking to a deployment or a server"):
+    import aiohttp
     import httpx
+    from httpx_aiohttp import AiohttpTransport
 
 T = TypeVar("T")
 
 CLIENT = f"mastra-convex-{__version__}"
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
+_HEADERS = {
+    "Accept-Encoding": "gzip, deflate",
+    "Content-Type": "application/json",
+    "Convex-Client": CLIENT,
+    "User-Agent": CLIENT,
+}
 # Connections that nobody has used for so long are closed; servers and what is before them do so
 # after a minute.
 _IDLE_SECONDS = 55.0
-# httpx looks through all its connections and waiting calls for each call: with more of them, many
-# calls at once are slower, not faster.
-_CONNECTIONS = 16
+# What is sent at once, so that a large body lets other calls in between.
+_CHUNK_BYTES = 256 * 1024
+# As many as there are calls at once, within reason; more calls wait for one.
+_CONNECTIONS = 100
 
 
 class Calls:
@@ -48,8 +61,8 @@ class Calls:
     def __init__(self, functions: Functions, credentials: Credentials) -> None:
         self.functions = functions
         self.credentials = credentials
-        self._client: httpx.AsyncClient | None = None
-        self._slots: asyncio.Semaphore | None = None
+        self._transport: AiohttpTransport | None = None
+        self._routes: dict[str, httpx.URL] = {}
         self._renewing: asyncio.Lock | None = None
 
     async def call(self, kind: Kind, path: str, args: Args) -> Any:
@@ -83,8 +96,8 @@ class Calls:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._client is not None:
-            await self._client.aclose()
+        if self._transport is not None:
+            await self._transport.aclose()
 
     async def token(self, refused: str | None, deadline: float) -> str:
         """A token that is good for a while, and not the one that was `refused`."""
@@ -102,18 +115,32 @@ class Calls:
             return token
 
     async def _post(self, step: PostStep) -> tuple[int, bytes]:
-        self._client = self._client or _client(self.functions.url)
-        self._slots = self._slots or asyncio.Semaphore(_CONNECTIONS)
-        headers = {"Authorization": f"Bearer {step.token}"} if step.token else None
-        url = self.functions.url + step.route
-        async with self._slots:
+        self._transport = self._transport or _transport(self.functions.url)
+        headers = _HEADERS
+        if step.token:
+            headers = {**headers, "Authorization": f"Bearer {step.token}"}
+        content: bytes | AsyncIterator[bytes] = step.body
+        if len(step.body) > _CHUNK_BYTES:
+            headers = {**headers, "Content-Length": str(len(step.body))}
+            content = _chunks(step.body)
+        request = httpx.Request("POST", self._url(step.route), headers=headers, content=content)
+        try:
+            response = await self._transport.handle_async_request(request)
             try:
-                response = await self._client.post(url, content=step.body, headers=headers)
-            except (httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
+                return response.status_code, await response.aread()
+            finally:
+                await response.aclose()
+        except (httpx.TransportError, aiohttp.ClientError) as error:
+            # The transport calls it a time-out, whatever it was; aiohttp's own error tells.
+            if isinstance(error.__cause__, _NOT_CONNECTED):
                 raise NotConnectedError(_root(error)) from error
-            except httpx.HTTPError as error:
-                raise LostError(str(error) or type(error).__name__) from error
-        return response.status_code, response.content
+            raise LostError(str(error) or type(error).__name__) from error
+
+    def _url(self, route: str) -> httpx.URL:
+        """The address of a route, taken apart once."""
+        if route not in self._routes:
+            self._routes[route] = httpx.URL(self.functions.url + route)
+        return self._routes[route]
 
 
 def address_of(url: str) -> str:
@@ -143,22 +170,26 @@ def tls_context(url: str) -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _client(url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        headers={
-            "Convex-Client": CLIENT,
-            "Content-Type": "application/json",
-            "User-Agent": CLIENT,
-        },
-        limits=httpx.Limits(
-            max_connections=_CONNECTIONS,
-            max_keepalive_connections=_CONNECTIONS,
-            keepalive_expiry=_IDLE_SECONDS,
-        ),
-        # The whole call has a deadline.
-        timeout=None,
+def _transport(url: str) -> AiohttpTransport:
+    return AiohttpTransport(
         verify=tls_context(url),
+        limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS),
+        proxy=_proxy(url),
     )
+
+
+async def _chunks(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _CHUNK_BYTES):
+        yield body[start : start + _CHUNK_BYTES]
+
+
+def _proxy(url: str) -> httpx.Proxy | None:
+    """What the environment says is to be gone through."""
+    parts = urllib.parse.urlsplit(url)
+    address = urllib.request.getproxies().get(parts.scheme)
+    if address is None or urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return httpx.Proxy(address if "://" in address else f"http://{address}")
 
 
 def _root(error: BaseException) -> Exception:

@@ -1,4 +1,4 @@
-"""`mastra-convex import`: conversations in OpenAI's chat format into threads, evals and runs."""
+"""`mastra-convex import`: conversations in OpenAI's chat format, or a snapshot, into a database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,6 +21,7 @@ from mastra_convex.cli.text import counted, fail, one_line
 if TYPE_CHECKING:
     from mastra_convex.importers.openai_chat import Conversation, ConversationMapping
 
+T = TypeVar("T")
 # Conversations that are being saved at a time: enough to share transactions, few enough to hold.
 _IN_FLIGHT = 32
 _BYTES_IN_FLIGHT = 4 * 1024 * 1024
@@ -51,14 +52,26 @@ _TABLES = {
 @click.option("--title", metavar="TEMPLATE", help="Titles of the threads.")
 @click.option("--agent", metavar="NAME", help="The agent that the scores are about.")
 @click.option("--workflow", metavar="NAME", help="Save a run of this workflow for each record.")
-def command(file: str, database: str, **fields: Any) -> None:
+@click.pass_context
+def command(context: click.Context, /, file: str, database: str, **fields: Any) -> None:
     """Take conversations in OpenAI's chat format from FILE into the database.
 
     FILE is a JSON array of conversations, one object, or JSON Lines; it is read piece by piece and
     may be of any size. A TEMPLATE is text with fields of the record: "{task_id}-{trial}",
     "{info[task][user_id]}". Ids make an import repeatable: run it again after an interruption, and
     nothing is there twice. Files whose records have no ids need --id, each its own.
+
+    FILE may also be a ZIP that `npx convex export` has written from a deployment of Mastra's own
+    @mastra/convex. All of Mastra's records in it are taken, under their ids and with their times;
+    rows that cannot be are named, with the reason. The options below --db are not for it.
     """
+    if _is_archive(file):
+        default = click.core.ParameterSource.DEFAULT
+        for name in fields:
+            if context.get_parameter_source(name) is not default:
+                raise click.UsageError(f"--{name} is not for a snapshot")
+        _take_snapshot(file, database)
+        return
     from mastra_convex.importers.openai_chat import ConversationMapping
     from mastra_convex.importers.reading import ImportSourceError
 
@@ -82,6 +95,65 @@ def command(file: str, database: str, **fields: Any) -> None:
         click.echo("Results of tools are kept with their calls, in the assistant's messages.")
     counts = [counted(held[table], noun) for table, noun in _TABLES.items()]
     click.echo(f"{one_line(database)} now holds {', '.join(counts)}")
+
+
+def _is_archive(file: str) -> bool:
+    """Whether the file is a ZIP, or says that it is."""
+    with open(file, "rb") as opened:
+        return opened.read(2) == b"PK" or file.lower().endswith(".zip")
+
+
+def _take_snapshot(file: str, database: str) -> None:
+    from mastra_convex.cli.import_snapshot import SnapshotImporter
+    from mastra_convex.importers.convex_snapshot import Snapshot
+    from mastra_convex.importers.reading import ImportSourceError
+
+    importer = None
+
+    async def run(snapshot: Snapshot) -> None:
+        nonlocal importer
+        async with AsyncConvexStorage(database) as storage:
+            await storage.get_format_version()
+            importer = SnapshotImporter(snapshot)
+            with _progress(importer.bytes) as advance:
+                await importer.run(storage, advance)
+
+    def tell_kept() -> None:
+        if importer is not None:
+            click.echo(f"stopped; what was imported stays: {importer.summary()}", err=True)
+
+    try:
+        with Snapshot(file) as snapshot:
+            asyncio.run(_until_ctrl_c(run(snapshot)))
+    except ImportSourceError as error:
+        tell_kept()
+        fail(str(error), "IMPORT_SOURCE")
+    except ConvexStorageError:
+        tell_kept()
+        raise
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        tell_kept()
+        raise KeyboardInterrupt from None
+    assert importer is not None
+    click.echo(f"Imported {importer.summary()}")
+    for line in importer.left():
+        click.echo(line)
+    if importer.refused:
+        rows = counted(importer.refused, "row")
+        fail(f"{rows} could not be taken, as is said above; all else was", "IMPORT_SOURCE")
+
+
+async def _until_ctrl_c(work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives, unless Ctrl-C cancels it."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def cancel() -> None:
+        task.cancel()
+        loop.call_soon_threadsafe(lambda: None)  # Wakes the loop, which may be waiting.
+
+    with on_ctrl_c(cancel), _few_collections():
+        return await work
 
 
 class _Importer:
@@ -112,15 +184,7 @@ class _Importer:
 
     async def run(self, database: str, mapping: ConversationMapping) -> dict[str, int]:
         """Import the whole file; returns how many records each table holds then."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-
-        def cancel() -> None:
-            task.cancel()
-            loop.call_soon_threadsafe(lambda: None)  # Wakes the loop, which may be waiting.
-
-        with on_ctrl_c(cancel), _few_collections():
-            return await self._run(database, mapping)
+        return await _until_ctrl_c(self._run(database, mapping))
 
     async def _run(self, database: str, mapping: ConversationMapping) -> dict[str, int]:
         async with AsyncConvexStorage(database) as storage:

@@ -74,10 +74,14 @@ class RangeBuilder:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of documents, and the cursor after it (None when the range is exhausted)."""
+    """One page of documents, and the cursor after it (None when the range is exhausted).
+
+    `skipped` is how many documents before it were passed over.
+    """
 
     page: list[Doc]
     cursor: str | None
+    skipped: int = 0
 
 
 def _compile(
@@ -88,6 +92,7 @@ def _compile(
     after_nulls: tuple[bool, ...] | None,
     order: Order,
     until: bool,
+    skips: bool,
 ) -> str:
     """The statement for a query of this shape; `..._nulls` tell which values are missing."""
     open_fields = index.fields[len(equal_nulls) :]
@@ -108,7 +113,9 @@ def _compile(
     source = f'"{table.name}"'
     if index.name != BY_CREATION_TIME:
         source += f' INDEXED BY "{table.name}__{index.name}"'
-    return f"SELECT {columns} FROM {source}{condition} ORDER BY {by} LIMIT ?"
+    # SQLite passes over rows in the index, without looking at the table.
+    limit = "LIMIT ? OFFSET ?" if skips else "LIMIT ?"
+    return f"SELECT {columns} FROM {source}{condition} ORDER BY {by} {limit}"
 
 
 def _range_terms(
@@ -208,9 +215,11 @@ class Query:
         count: int,
         max_bytes: int | None = None,
         until: str | None = None,
+        skip: int = 0,
     ) -> Page:
         """`count` documents after `cursor` (None: from the start), and the cursor to go on with.
 
+        The first `skip` of them are passed over; if there are no more than that, the page is empty.
         A page ends early with the document that brings it to `max_bytes`, and ends for good, with
         no cursor, at the place of the cursor `until`. Raises `InvalidArgumentError` for a cursor of
         another query.
@@ -219,11 +228,13 @@ class Query:
             raise ValueError(f"a page of {count} documents would never end")
         after = None if cursor is None else self._decoded(cursor)
         end = None if until is None else self._decoded(until)
-        found = self._run(count + 1, after, max_bytes, end)
+        found = self._run(count + 1, after, max_bytes, end, skip)
+        if skip and not found:
+            return Page(found, None, self._count(skip, after, end))
         if len(found) <= count and not self._cut:
-            return Page(found, None)
+            return Page(found, None, skip)
         del found[count:]
-        return Page(found, self.cursor_after(found[-1]))
+        return Page(found, self.cursor_after(found[-1]), skip)
 
     def cursor_after(self, document: Doc) -> str:
         """The cursor of a page that ended with `document`, which is in the range."""
@@ -286,9 +297,31 @@ class Query:
         after: tuple[Any, ...] | None,
         max_bytes: int | None = None,
         until: tuple[Any, ...] | None = None,
+        skip: int = 0,
     ) -> list[Doc]:
         if count < 0:
             raise ValueError(f"nobody can take {count} documents")
+        table = self._table
+        sql, parameters = self._statement(after, until, skips=skip > 0)
+        limits = (count, skip) if skip else (count,)
+        documents, self._cut = self._reader.select(table, sql, [*parameters, *limits], max_bytes)
+        if self._reader.reads is not None:
+            self._record(documents, self._cut or len(documents) == count, after, until)
+        return documents
+
+    def _count(
+        self, most: int, after: tuple[Any, ...] | None, until: tuple[Any, ...] | None
+    ) -> int:
+        """How many documents there are, at the most `most`; what is read is noted already."""
+        sql, parameters = self._statement(after, until, skips=False)
+        # Of the statement only the part that says which rows, so that the index alone is read.
+        rows = f"SELECT 1 {sql[sql.index('FROM') :]}"
+        return self._reader.number(f"SELECT count(*) FROM ({rows})", [*parameters, most])
+
+    def _statement(
+        self, after: tuple[Any, ...] | None, until: tuple[Any, ...] | None, *, skips: bool
+    ) -> tuple[str, list[Any]]:
+        """The statement for this query, and its parameters but for those of its limit."""
         chosen, table, order = self._chosen(), self._table, self._order
         index, equal = chosen.index, chosen.equal
         shape = (
@@ -297,6 +330,7 @@ class Query:
             None if after is None else tuple([value is None for value in after[:-1]]),
             order,
             until is not None,
+            skips,
         )
         sql = index.statements.get(shape)
         if sql is None:
@@ -306,11 +340,7 @@ class Query:
             parameters += _after_parameters(after, any(index.nullable[len(equal) :]))
         if until is not None:
             parameters += until
-        parameters.append(count)
-        documents, self._cut = self._reader.select(table, sql, parameters, max_bytes)
-        if self._reader.reads is not None:
-            self._record(documents, self._cut or len(documents) == count, after, until)
-        return documents
+        return sql, parameters
 
     def _record(
         self,

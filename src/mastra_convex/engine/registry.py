@@ -1,7 +1,8 @@
 """Registered functions: a path, a kind, validators and a handler.
 
 The path comes from file and name, as on Convex: `list_by_agent` in `workflow_runs.py` is
-`workflowRuns:listByAgent`. A trailing underscore is dropped, so that `list_` can be `list`.
+`workflowRuns:listByAgent`. A trailing underscore is dropped, so that `list_` can be `list`. A
+folder is part of the path: `handle` in `mastra/storage.py` is `mastra/storage:handle`.
 """
 
 from __future__ import annotations
@@ -45,12 +46,14 @@ def mutation(
 
 
 class Registry:
-    """The functions of some modules, by path."""
+    """The functions of some modules, by path. Below the package `root`, folders are part of it."""
 
-    def __init__(self, modules: Iterable[ModuleType]) -> None:
+    def __init__(self, modules: Iterable[ModuleType], root: str = "") -> None:
         self.functions: dict[str, Function] = {}
         for module in modules:
-            name = camel_case(module.__name__.rpartition(".")[2])
+            path = module.__name__
+            inside = path.removeprefix(f"{root}.") if root else path.rpartition(".")[2]
+            name = "/".join(map(camel_case, inside.split(".")))
             for attribute, value in vars(module).items():
                 if isinstance(value, Function):
                     self.functions[f"{name}:{camel_case(attribute)}"] = value

@@ -153,6 +153,10 @@ class Reader:
                 return found, True
         return found, False
 
+    def number(self, sql: str, parameters: Sequence[Any]) -> int:
+        """The one number that a compiled statement gives."""
+        return int(self._execute(sql, parameters).fetchone()[0])
+
 
 class Writer(Reader):
     """Reads and writes inside the write transaction, for one mutation after another.

@@ -23,6 +23,7 @@ from mastra_convex.functions import (
     traces,
     workflow_runs,
 )
+from mastra_convex.functions.mastra import cache, storage
 from mastra_convex.functions.schema import schema
 
 registry = Registry(
@@ -30,8 +31,9 @@ registry = Registry(
         *(threads, messages, resources, traces, spans, evals, workflow_runs),
         *(logs, metrics, score_events, feedback, discovery),
         *(observational_memory, scores, schedules, background_tasks, channels),
-        system,
-    ]
+        *(system, storage, cache),
+    ],
+    root=__name__,
 )
 
 __all__ = ["registry", "schema"]

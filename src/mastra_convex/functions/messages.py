@@ -46,24 +46,26 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     """A page of a thread's messages, by `createdAt` and then `seq`.
 
     With `resourceId`, of those that belong to it: messages of others are looked at and left out,
-    so that the page may have fewer. The thread is read only for its total or its owner: a page that
-    was asked for without them is not touched by what happens to other pages.
+    so that the page may have fewer. The thread is read only for its total or its owner, or to pass
+    over what belongs to a resource: a page that was asked for without them is not touched by what
+    happens to other pages.
     """
     thread_id, resource_id = args["threadId"], args.get("resourceId")
-    total = None
-    principal = principal_of(ctx)
-    if args.get("withTotal") or not principal.is_service:
+    total = owned = None
+    skips = resource_id is not None and args.get("skip")
+    if args.get("withTotal") or skips or not principal_of(ctx).is_service:
         thread = by_key(ctx, "threads", thread_id)
         if thread is None or not owns(ctx, thread["resourceId"]):
             return nothing(args)
-        total = thread["messageCount"]
-    found = page_of(ctx, "messages", "by_thread_created", (thread_id,), args)
-    if resource_id is not None:
-        found["page"] = [m for m in found["page"] if m.get("resourceId") == resource_id]
-    if args.get("withTotal") and "from" not in args and "to" not in args:
+        total = owned = thread["messageCount"]
         if resource_id is not None:
-            total = counters.owned(ctx, resource_id, thread_id)
-        found["total"] = total
+            owned = counters.owned(ctx, resource_id, thread_id)
+    # What all belongs to the resource need not be looked at.
+    mine = lambda message: message.get("resourceId") == resource_id  # noqa: E731
+    keep = None if resource_id is None or (owned and owned == total) else mine
+    found = page_of(ctx, "messages", "by_thread_created", (thread_id,), args, keep)
+    if args.get("withTotal") and "from" not in args and "to" not in args:
+        found["total"] = owned
     return found
 
 
@@ -95,10 +97,10 @@ def list_by_resource(ctx: QueryCtx, args: Args) -> Doc:
     """
     if not owns(ctx, args["resourceId"]):
         return nothing(args)
-    found = page_of(ctx, "messages", "by_resource_created", (args["resourceId"],), args)
     threads = Threads(ctx)
-    found["page"] = [m for m in found["page"] if threads.is_visible(m["threadId"])]
-    return found
+    visible = lambda message: threads.is_visible(message["threadId"])  # noqa: E731
+    keep = None if principal_of(ctx).is_service else visible
+    return page_of(ctx, "messages", "by_resource_created", (args["resourceId"],), args, keep)
 
 
 @storage_query(

@@ -9,12 +9,14 @@ from __future__ import annotations
 from mastra_convex.engine.schema import Upgrade, define_schema, define_table
 from mastra_convex.functions.validators import (
     background_task_fields,
+    cache_entry_fields,
     channel_config_fields,
     channel_installation_fields,
     chunk_fields,
     eval_fields,
     message_fields,
     observational_memory_fields,
+    payload,
     resource_fields,
     schedule_fields,
     schedule_trigger_fields,
@@ -227,6 +229,18 @@ schema = define_schema(
         "channelConfigs": define_table(channel_config_fields)
         # get, save; the id is the platform
         .index("by_key", ["id"]),
+        # What Mastra's server caches (lib/cache.py); no records of users, and so in no statistics.
+        "cacheEntries": define_table(cache_entry_fields)
+        # get, set
+        .index("by_key", ["key"])
+        # clear
+        .index("by_prefix", ["prefix"])
+        # what has expired
+        .index("by_expiry", ["expiresAt"]),
+        # The elements of a list, which they name by its `_id` as text.
+        "cacheItems": define_table({"list": v.string(), "position": v.number(), "value": payload()})
+        # a range of a list
+        .index("by_list", ["list", "position"]),
         # What discovery lists: values that spans, logs and metrics have had (lib/facets.py).
         "facets": define_table(
             {

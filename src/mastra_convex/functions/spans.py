@@ -42,7 +42,7 @@ from mastra_convex.functions.validators import (
 )
 from mastra_convex.values.validators import v
 
-_LIST_ARGS = {name: list_args[name] for name in ("order", "cursor", "limit", "withTotal")}
+_LIST_ARGS = {name: list_args[name] for name in ("order", "cursor", "skip", "limit", "withTotal")}
 
 
 @storage_query(

@@ -355,6 +355,18 @@ channel_config_fields: Fields = {
 }
 
 
+# What Mastra's server caches: a value, a number, or the head of a list (lib/cache.py).
+cache_entry_fields: Fields = {
+    "key": v.string(),
+    "prefix": v.string(),
+    "kind": v.union(v.literal("value"), v.literal("counter"), v.literal("list")),
+    "value": v.optional(payload()),
+    # The number, or how long the list is.
+    "count": v.optional(v.number()),
+    "expiresAt": v.optional(time()),
+}
+
+
 def nullable(field: Validator) -> Validator:
     """What an update takes: nothing, a new value, or null to take the field away."""
     return v.optional(v.union(field, v.null()))
@@ -381,12 +393,16 @@ def saved(fields: Mapping[str, Validator]) -> Validator:
 
 
 def page(fields: Mapping[str, Validator]) -> Validator:
-    """What a list returns: records, the cursor after them (null at the end), the total if asked."""
+    """What a list returns: records, the cursor after them (null at the end), the total if asked.
+
+    `skipped` answers `skip`: how many of the list were passed over before the page.
+    """
     return v.object(
         {
             "page": v.array(record(fields)),
             "cursor": v.union(v.string(), v.null()),
             "total": v.optional(v.number()),
+            "skipped": v.optional(v.number()),
         }
     )
 
@@ -427,12 +443,14 @@ def pagination_result(fields: Mapping[str, Validator]) -> Validator:
 
 arrivals_args: Fields = {"after": v.optional(v.number()), "limit": v.number()}
 
-# Arguments that every list has. `from` and `to` bound the list's time field, both inclusive.
+# Arguments that every list has. `from` and `to` bound the list's time field, both inclusive; `skip`
+# is how many records to pass over before the page.
 list_args: Fields = {
     "from": v.optional(time()),
     "to": v.optional(time()),
     "order": v.union(v.literal("asc"), v.literal("desc")),
     "cursor": v.optional(v.string()),
+    "skip": v.optional(v.number()),
     "limit": v.number(),
     "withTotal": v.optional(v.boolean()),
 }

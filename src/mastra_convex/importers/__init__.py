@@ -1,4 +1,5 @@
 """Conversations kept elsewhere, turned into Mastra records.
 
-`reading` streams records from a file, `openai_chat` converts one record. Neither touches a store.
+`reading` streams records from a file, `openai_chat` converts one record; `convex_snapshot` streams
+the tables of an export of Convex, `mastra_rows` converts one row. None touches a store.
 """

@@ -74,9 +74,11 @@ def listing(
 ) -> Read[Found]:
     """The documents of a window of a list function.
 
-    `keep` is what no index serves: the list is walked in bounded pages, and so is its total. A
-    total that the function keeps is read, not counted. Without a total the walk ends one document
-    after the window, which tells whether there are more; without `look_beyond` it ends there.
+    What is before the window is passed over, and so is what is after it, where that is how to count
+    the list. `keep` is what no index serves: the list is walked in bounded pages, and so is its
+    total. A total that the function keeps is read, not counted. Without a total the walk ends one
+    document after the window, which tells whether there are more; without `look_beyond` it ends
+    there.
     """
     found: list[Doc] = []
     seen, total, cursor = 0, None, None
@@ -85,13 +87,20 @@ def listing(
     ask_total = wanted.include_total and keep is None
     beyond = int(look_beyond and not ask_total)
     while True:
-        limit = MAX_PAGE
-        if end is not None and keep is None and (ask_total or not counting):
-            limit = max(1, min(end + beyond - seen, MAX_PAGE))
+        limit, skip = MAX_PAGE, 0
+        if keep is None and end is not None:
+            if counting and not ask_total and seen >= end:
+                limit, skip = 1, _MAX_OFFSET
+            else:
+                skip = max(wanted.offset - seen, 0)
+                limit = max(1, min(end + beyond - seen - skip, MAX_PAGE))
         call_args = {**args, "limit": limit, "withTotal": ask_total}
         if cursor is not None:
             call_args["cursor"] = cursor
+        if skip:
+            call_args["skip"] = skip
         reply = yield path, call_args
+        seen += int(reply["skipped"]) if skip else 0
         if ask_total and "total" in reply:
             total, counting = int(reply["total"]), False
         ask_total = False

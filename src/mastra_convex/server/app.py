@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
-from starlette.applications import Starlette
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mastra_convex.backends.base import ServedBackend
@@ -32,7 +32,7 @@ def create_app(
     sync = Sync(backend, keyring)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: object) -> AsyncIterator[None]:
         await backend.open()
         sweeping = asyncio.create_task(sync.sweep())
         try:
@@ -43,7 +43,8 @@ def create_app(
                 await sweeping
             await backend.close()
 
-    http = Starlette(routes=Calls(backend, keyring, version).routes(), lifespan=lifespan)
+    # The routes alone: what an application of Starlette's lays around them, `Calls` does itself.
+    http = Router(Calls(backend, keyring, version).routes(), lifespan=lifespan)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # A socket stays for long: it is spared the layers that a request passes through.

@@ -22,10 +22,10 @@ def save(inside: Inside, count: int, size: int = 1) -> None:
         inside.mutation("messages:save", messages=[{**message, "createdAt": n}])
 
 
-def page(inside: Inside, **args: Any) -> dict[str, Any]:
+def page(inside: Inside, keep: Any = None, **args: Any) -> dict[str, Any]:
     """A page of the thread, as the helper gives it."""
     found: dict[str, Any] = inside(
-        lambda ctx: page_of(ctx, "messages", "by_thread_created", ("t",), {**LIST, **args})
+        lambda ctx: page_of(ctx, "messages", "by_thread_created", ("t",), {**LIST, **args}, keep)
     )
     return found
 
@@ -108,6 +108,59 @@ def test_a_total_is_given_where_it_is_kept(inside: Inside) -> None:
     assert total(withTotal=False) is None
     assert total(**{"from": 0}) is None
     assert total(to=1) is None
+
+
+def evens(document: dict[str, Any]) -> bool:
+    return bool(document["createdAt"] % 2 == 0)
+
+
+@pytest.mark.parametrize("keep", [None, evens])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_records_are_passed_over(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch, keep: Any, order: str
+) -> None:
+    save(inside, 9)
+    whole = [f"m{n}" for n in range(9) if keep is None or n % 2 == 0]
+    if order == "desc":
+        whole.reverse()
+
+    limit = 9
+
+    def walk(skip: int) -> tuple[list[str], int, int]:
+        """What is after `skip` records, how many were skipped, and in how many calls."""
+        args: dict[str, Any] = {**LIST, "order": order, "limit": limit}
+        skipped = calls = 0
+        while True:
+            more = {"skip": skip - skipped} if skip > skipped else {}
+            found = page(inside, keep, **args, **more)
+            calls += 1
+            assert ("skipped" in found) == bool(more)
+            skipped += found.get("skipped", 0)
+            if found["page"] or found["cursor"] is None:
+                return names(found), skipped, calls
+            # An empty page has not passed over all, or looked at enough that is not to be kept.
+            assert skipped < skip or keep is not None
+            args["cursor"] = found["cursor"]
+
+    for skip in (1, 3, 4, 5, 8, 9, 10, 2**53 - 1):
+        assert walk(skip) == (whole[skip:], min(skip, len(whole)), 1)
+    monkeypatch.setattr(paging, "MAX_SKIP", 2)
+    monkeypatch.setattr(paging, "MAX_LOOK", 2)
+    monkeypatch.setattr(paging, "MAX_PAGE", 2)
+    limit = 2
+    for skip in (1, 2, 3, 4, 5, 8, 9, 10, 2**53 - 1):
+        found, skipped, calls = walk(skip)
+        assert (found, skipped) == (whole[skip:][: len(found)], min(skip, len(whole)))
+        assert bool(found) == (skip < len(whole))
+        assert calls <= 9 / 2 + 2
+
+
+@pytest.mark.parametrize("skip", [-1, 0.5, 2**53, float("inf"), float("-inf")])
+def test_a_skip_that_is_not_allowed(inside: Inside, skip: float) -> None:
+    with pytest.raises(InvalidArgumentError, match="skip must be whole and >= 0, not"):
+        page(inside, skip=skip)
+    with pytest.raises(InvalidArgumentError, match="skip must be whole and >= 0, not"):
+        paging.nothing({"limit": 1, "skip": skip})
 
 
 @pytest.mark.parametrize("limit", [1, 2.0, MAX_PAGE])

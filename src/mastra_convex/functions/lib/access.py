@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from mastra_convex.engine.context import MutationCtx, Principal, QueryCtx
+from mastra_convex.engine.context import SERVICE, MutationCtx, Principal, QueryCtx
 from mastra_convex.engine.registry import Function, mutation, query
 from mastra_convex.errors import UnauthenticatedError
-from mastra_convex.values.validators import Validator
+from mastra_convex.values.validators import Validator, v
 
 Args = dict[str, Any]
 Doc = dict[str, Any]
@@ -60,5 +61,19 @@ def storage_mutation(
             return handler(ctx, given)
 
         return mutation(args, returns)(guarded)
+
+    return register
+
+
+def service_mutation(
+    returns: Validator,
+) -> Callable[[Callable[[MutationCtx, Args], Any]], Function]:
+    """Register a mutation that takes any arguments: only an operator runs it, for the service."""
+
+    def register(handler: Callable[[MutationCtx, Args], Any]) -> Function:
+        def guarded(ctx: MutationCtx, given: Args) -> Any:
+            return handler(replace(ctx, principal=SERVICE), given)
+
+        return Function("mutation", v.any(), returns, guarded, public=False)
 
     return register

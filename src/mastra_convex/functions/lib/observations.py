@@ -235,10 +235,15 @@ def remove_all(ctx: MutationCtx, subject: Args) -> bool:
     found = generations(ctx, subject).take(_AT_ONCE)
     ours = [record for record in found if is_visible(ctx, record)]
     for record in ours:
-        for chunk in chunks_of(ctx, record["id"]):
-            remove(ctx, CHUNKS, chunk)
-        remove(ctx, TABLE, record)
+        remove_memory(ctx, record)
     return not ours or len(found) < _AT_ONCE
+
+
+def remove_memory(ctx: MutationCtx, record: Doc) -> None:
+    """Delete a record with its chunks."""
+    for chunk in chunks_of(ctx, record["id"]):
+        remove(ctx, CHUNKS, chunk)
+    remove(ctx, TABLE, record)
 
 
 def _iso(milliseconds: float) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from mastra_convex.engine.query import RangeBuilder
+from mastra_convex.engine.query import Page, Query, RangeBuilder
 from mastra_convex.engine.schema import BY_CREATION_TIME
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.functions.lib import counters
-from mastra_convex.functions.lib.access import Args, Ctx, require_service
+from mastra_convex.functions.lib.access import Args, Ctx, Doc, require_service
 from mastra_convex.functions.lib.records import publish
 from mastra_convex.functions.schema import schema
 
@@ -17,6 +17,10 @@ MAX_PAGE = 500
 # A page is cut when its documents reach this size, so that it fits what a transaction may read
 # (16 MiB on Convex) and what a WebSocket frame may carry.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
+# The most that one call passes over: in the index alone, and where each record is looked at.
+MAX_SKIP = 100_000
+MAX_LOOK = 4000
+Keep = Callable[[Doc], bool]
 
 
 def arrivals_of(ctx: Ctx, table: str, args: Args) -> dict[str, Any]:
@@ -49,16 +53,33 @@ def limit_of(args: Args) -> int:
 def nothing(args: Args) -> dict[str, Any]:
     """The page of a list whose subject the caller may not see."""
     limit_of(args)
-    return {"page": [], "cursor": None, "total": 0}
+    skipped = {"skipped": 0} if skip_of(args) else {}
+    return {"page": [], "cursor": None, "total": 0, **skipped}
+
+
+def skip_of(args: Args) -> int:
+    """How many records to pass over. Raises `InvalidArgumentError` unless it is whole and >= 0."""
+    skip: float = args.get("skip", 0)
+    if not 0 <= skip < 2**53 or skip != int(skip):
+        raise InvalidArgumentError(f"skip must be whole and >= 0, not {skip}")
+    return int(skip)
 
 
 def page_of(
-    ctx: Ctx, table: str, index: str, values: tuple[str, ...], args: Args
+    ctx: Ctx,
+    table: str,
+    index: str,
+    values: tuple[str, ...],
+    args: Args,
+    keep: Keep | None = None,
 ) -> dict[str, Any]:
     """One page of `table`: documents whose leading index fields are `values`, in order of the last.
 
     `args` are `list_args`. The total is given when it was asked for, is kept, and no time range
-    narrows the list.
+    narrows the list. `keep` leaves documents out, so that the page may have fewer.
+
+    With `skip`, so many of the list are passed over first, and `skipped` says how many were: where
+    it is less, the page is empty, and the cursor goes on from there.
     """
     fields = schema.tables[table].indexes[index].fields
     low, high = args.get("from"), args.get("to")
@@ -72,18 +93,51 @@ def page_of(
             q.lte(fields[len(values)], high)
         return q
 
-    found = (
-        ctx.db.query(table)
-        .with_index(index, inside)
-        .order(args["order"])
-        .paginate(args.get("cursor"), limit_of(args), MAX_PAGE_BYTES)
-    )
+    query = ctx.db.query(table).with_index(index, inside).order(args["order"])
+    cursor, limit, skip = args.get("cursor"), limit_of(args), skip_of(args)
+    found = _paged(query, cursor, limit, skip, keep)
     page: dict[str, Any] = {"page": [publish(d) for d in found.page], "cursor": found.cursor}
+    if skip:
+        page["skipped"] = found.skipped
     if args.get("withTotal") and low is None and high is None:
         total = counters.total(ctx, table, index, values)
         if total is not None:
             page["total"] = total
     return page
+
+
+def _paged(query: Query, cursor: str | None, limit: int, skip: int, keep: Keep | None) -> Page:
+    """A page of the query, or nothing and how far it came in passing over what is before."""
+    if keep is not None:
+        return _kept(query, cursor, limit, skip, keep)
+    if skip <= MAX_SKIP:
+        return query.paginate(cursor, limit, MAX_PAGE_BYTES, skip=skip)
+    last = query.paginate(cursor, 1, skip=MAX_SKIP - 1)
+    return Page([], last.cursor, last.skipped + len(last.page))
+
+
+def _kept(query: Query, cursor: str | None, limit: int, skip: int, keep: Keep) -> Page:
+    """As `_paged`, of the documents that are to be kept: each is looked at."""
+    page: list[Doc] = []
+    skipped = looked = size = 0
+    wanted = min(limit + skip, MAX_PAGE)
+    while looked < MAX_LOOK:
+        found = query.paginate(cursor, wanted, MAX_PAGE_BYTES)
+        cursor, wanted = found.cursor, MAX_PAGE
+        looked += len(found.page)
+        for document in filter(keep, found.page):
+            if skipped < skip:
+                skipped += 1
+                continue
+            page.append(document)
+            size += sum(len(value) for value in document.values() if type(value) is str)
+            if len(page) == limit or size >= MAX_PAGE_BYTES:
+                if cursor is not None or document is not found.page[-1]:
+                    cursor = query.cursor_after(document)
+                return Page(page, cursor, skipped)
+        if cursor is None:
+            break
+    return Page(page, cursor, skipped)
 
 
 # Indexes of a table with the arguments that they serve, in order, the narrowest first.
@@ -101,11 +155,15 @@ def list_by(
     given = {name for names in (*indexes.values(), also) for name in names if name in args}
     for index, names in indexes.items():
         if given.issuperset(names):
-            found = page_of(ctx, table, index, tuple(args[name] for name in names), args)
+            values = tuple(args[name] for name in names)
             left = given.difference(names)
             if not left:
-                return found
-            page = [d for d in found["page"] if all(d.get(name) == args[name] for name in left)]
-            return {"page": page, "cursor": found["cursor"]}
+                return page_of(ctx, table, index, values, args)
+            keep = _matching({name: args[name] for name in left})
+            return page_of(ctx, table, index, values, {**args, "withTotal": False}, keep)
     wanted = "; or ".join(" and ".join(names) for names in indexes.values())
     raise InvalidArgumentError(f"a list of {table} needs {wanted}")
+
+
+def _matching(wanted: Args) -> Keep:
+    return lambda document: all(document.get(name) == value for name, value in wanted.items())

@@ -1,0 +1,1 @@
+"""Functions for Mastra's own adapter for Convex, `@mastra/convex`."""
