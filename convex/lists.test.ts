@@ -198,7 +198,11 @@ test("messages:listArrived, past many that nobody may see", async () => {
   expect(some.reply.skipped).toBeGreaterThanOrEqual(4000);
   expect(some.documents).toBeLessThan(4500);
   const { cursor, skipped } = some.reply;
-  const last = await measured(deployment, "messages:list", { ...args, cursor, skip: 4998 - skipped });
+  const last = await measured(deployment, "messages:list", {
+    ...args,
+    cursor,
+    skip: 4998 - skipped,
+  });
   expect(last.reply.page.map((each: any) => each.id)).toEqual(["copy4998", "copy4999"]);
 });
 
