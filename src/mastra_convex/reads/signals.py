@@ -221,8 +221,12 @@ def _tags_keep(tags: Any) -> list[Keep]:
         raise InvalidArgumentError(
             f"filters.tags is a list of texts, not {tags!r:.60}", path="filters.tags"
         )
-    wanted = set(tags)
-    return [lambda d: wanted <= set(_payload(d, "tags") or ())] if wanted else []
+
+    def keep(document: Doc) -> bool:
+        own = payload_of(document, "tags")
+        return isinstance(own, list) and all(tag in own for tag in tags)
+
+    return [keep] if tags else []
 
 
 def _labels_keep(labels: Any) -> list[Keep]:
@@ -232,8 +236,13 @@ def _labels_keep(labels: Any) -> list[Keep]:
         raise InvalidArgumentError(
             f"filters.labels is a mapping, not {labels!r:.60}", path="filters.labels"
         )
-    wanted = {(named(k, "filters.labels"), named(v, "filters.labels")) for k, v in labels.items()}
-    return [lambda d: wanted <= (_payload(d, "labels") or {}).items()] if wanted else []
+    wanted = {named(k, "filters.labels"): named(v, "filters.labels") for k, v in labels.items()}
+
+    def keep(document: Doc) -> bool:
+        own = payload_of(document, "labels")
+        return isinstance(own, dict) and all(own.get(k) == v for k, v in wanted.items())
+
+    return [keep] if wanted else []
 
 
 def _one_of_keep(field: str, values: Sequence[str]) -> Keep:
@@ -247,9 +256,12 @@ def _all_of(keeps: list[Keep]) -> Keep | None:
     return lambda document: all(keep(document) for keep in keeps)
 
 
-def _payload(document: Doc, field: str) -> Any:
-    text = document.get(field)
-    return None if text is None else decode_payload(text)
+def payload_of(document: Doc, field: str) -> Any:
+    """The value of a payload, or None; also for what is no JSON, which other clients may save."""
+    try:
+        return decode_payload(document.get(field, "null"))
+    except ValueError:
+        return None
 
 
 def walked(calls: list[Call], keep: Keep | None, take: Callable[[Doc], None]) -> Read[None]:
