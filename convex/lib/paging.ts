@@ -185,8 +185,9 @@ async function collect<T extends Table>(
     range.index === ARRIVALS && order === "asc" && row._creationTime === last?.[0];
   for (let seen = 0; ;) {
     const room = Math.floor(ctx.load.room / ROW_READ_BYTES);
-    // Where the first rows were not enough, many may have to be looked at.
-    const wanted = seen > 0 ? WALK : skip + limit + 1;
+    const missing = skip - skipped + Math.max(limit - page.length, 0) + 1;
+    // Where rows are left out and the first were not enough, many may have to be looked at.
+    const wanted = keep && seen > 0 ? WALK : missing;
     const rows = Math.min(wanted, WALK, room);
     if (rows < 1 || seen >= MAX_LOOK) return { page, first, last, more: true, skipped };
     const found = (await walk(ctx, range, order, last, rows)) as Row[] as Row<T>[];
