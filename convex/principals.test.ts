@@ -258,10 +258,14 @@ beforeEach(async () => {
   const score = { id: "e", threadId: "t", agentName: "a", type: "live" };
   await mutation(deployment, "evals:save", { eval: score });
   await mutation(deployment, "spans:save", { spans: [SPAN] });
-  await mutation(deployment, "logs:save", { logs: [LOG] });
-  await mutation(deployment, "metrics:save", { metrics: [METRIC] });
-  await mutation(deployment, "scoreEvents:save", { scores: [RATING] });
-  await mutation(deployment, "feedback:save", { feedback: [FEEDBACK] });
+  await deployment.run(async (ctx) => {
+    // As saving them would: in one transaction, for it is done before every test.
+    await ctx.db.insert("logs", { ...LOG, level: "info", createdAt: 1 });
+    await ctx.db.insert("metrics", { ...METRIC, createdAt: 1 });
+    await ctx.db.insert("scoreEvents", { ...RATING, createdAt: 1 });
+    const feedback = { ...FEEDBACK, reviewStatus: "needs-review" as const, createdAt: 1 };
+    await ctx.db.insert("feedback", feedback);
+  });
   const run = { ...RUN, resourceId: "alice", state: '{"context":{}}' };
   await mutation(deployment, "workflowRuns:save", { run });
   await mutation(deployment, "observationalMemory:save", { record: memory });

@@ -100,8 +100,9 @@ export type Indexes = Readonly<Record<string, readonly string[]>>;
 /**
  * One page of `table`, by the first index whose arguments are all given.
  *
- * Records that differ from another argument of `indexes` or `also` are left out: then the page may
- * be shorter than asked for, and has no total. Throws INVALID_ARGUMENT if no index serves.
+ * Records that differ from another argument of `indexes` or `also`, or that `fits` leaves out, are
+ * not in it: then the page may be shorter than asked for, and has no total. Throws INVALID_ARGUMENT
+ * if no index serves.
  */
 export async function listBy<T extends Table>(
   ctx: Reader,
@@ -109,6 +110,7 @@ export async function listBy<T extends Table>(
   indexes: Indexes,
   args: ListArgs & Fields,
   also: readonly string[] = [],
+  fits?: (row: Row<T>) => boolean,
 ): Promise<Page<T>> {
   const names = new Set([...Object.values(indexes).flat(), ...also]);
   const given = [...names].filter((name) => args[name] !== undefined);
@@ -122,8 +124,9 @@ export async function listBy<T extends Table>(
   const [index, fields] = entry;
   const values = fields.map((field) => args[field] as string);
   const left = given.filter((name) => !fields.includes(name));
-  if (left.length === 0) return pageOf(ctx, table, index, values, args);
+  if (left.length === 0 && !fits) return pageOf(ctx, table, index, values, args);
   const keep = async (row: Row<T>) => {
+    if (fits && !fits(row)) return false;
     // A row lacks text that rests beside it.
     const record = (row.chunked ? await read(ctx, row) : row) as Fields;
     return left.every((name) => record[name] === args[name]);
@@ -182,8 +185,9 @@ async function collect<T extends Table, R>(
     range.index === ARRIVALS && order === "asc" && row._creationTime === last?.[0];
   for (let seen = 0; ;) {
     const room = Math.floor(ctx.load.room / ROW_READ_BYTES);
-    // Where the first rows were not enough, many may have to be looked at.
-    const wanted = seen > 0 ? WALK : skip + limit + 1;
+    const missing = skip - skipped + Math.max(limit - page.length, 0) + 1;
+    // Where rows are left out and the first were not enough, many may have to be looked at.
+    const wanted = keep && seen > 0 ? WALK : missing;
     const rows = Math.min(wanted, WALK, room);
     if (rows < 1 || seen >= most) return { page, first, last, more: true, skipped };
     const found = (await walk(ctx, range, order, last, rows)) as Row[] as Row<T>[];
