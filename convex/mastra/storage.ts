@@ -13,10 +13,10 @@ import { isObject } from "../lib/checks.js";
 import { clearNow, newestTime } from "../lib/clearing.js";
 import type { Row } from "../lib/columns.js";
 import { invalidArgument } from "../lib/errors.js";
+import { STEP_RECORDS } from "../lib/steps.js";
 import * as jobs from "./jobs.js";
 import { MORE } from "./lists.js";
 import * as memory from "./memory.js";
-import { STEP_RECORDS } from "../lib/steps.js";
 import { answer, done, found, operation, type Operation, perform } from "./requests.js";
 import { rowOf, type Table, TABLES } from "./tables.js";
 

@@ -129,6 +129,12 @@ def _deleted(rows: Rows) -> Remove:
     return remove
 
 
+def _batches(ids: list[str]) -> Iterator[list[str]]:
+    """The ids in parts that our functions take."""
+    for start in range(0, len(ids), MAX_BATCH):
+        yield ids[start : start + MAX_BATCH]
+
+
 def _changed(ctx: MutationCtx, rows: Rows, id: str, fields: Doc) -> tuple[Doc, Doc] | None:
     """The record as it is and as it would be. Raises `InvalidArgumentError` for what is none."""
     found = records.by_key(ctx, rows.table, id)
@@ -232,12 +238,6 @@ def _save_schedules(ctx: MutationCtx, given: list[Doc]) -> None:
         # The store takes the workflow from the target.
         schedule = columns.SCHEDULES.record({**row, "workflow_id": None})
         schedules.create.handler(ctx, {"schedule": schedule})
-
-
-def _batches(ids: list[str]) -> Iterator[list[str]]:
-    """The ids in parts that our functions take."""
-    for start in range(0, len(ids), MAX_BATCH):
-        yield ids[start : start + MAX_BATCH]
 
 
 def _change_task(ctx: MutationCtx, id: str, fields: Doc) -> bool:
