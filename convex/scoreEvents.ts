@@ -60,11 +60,10 @@ export const list = storageQuery({
     if (args.orderBy === "timestamp") return listSignals(ctx, "scoreEvents", INDEXES, args, also);
     requireService(ctx, "listing scores by score");
     const { from, to, ...rest } = args;
-    const found = await listBy(ctx, "scoreEvents", BY_SCORE, rest, also);
-    if (from === undefined && to === undefined) return found;
     const [low, high] = [from ?? -Infinity, to ?? Infinity];
-    const inside = found.page.filter(({ timestamp }) => low <= timestamp && timestamp <= high);
-    return { page: inside, cursor: found.cursor };
+    const inside = ({ timestamp }: { timestamp: number }) => low <= timestamp && timestamp <= high;
+    const bounded = from !== undefined || to !== undefined;
+    return listBy(ctx, "scoreEvents", BY_SCORE, rest, also, bounded ? inside : undefined);
   },
 });
 

@@ -100,8 +100,8 @@ export type Indexes = Readonly<Record<string, readonly string[]>>;
 /**
  * One page of `table`, by the first index whose arguments are all given.
  *
- * Records that differ from another argument of `indexes` or `also` are left out: then the page may
- * be shorter than asked for, and has no total. Throws INVALID_ARGUMENT if no index serves.
+ * Records that differ from another argument of `indexes` or `also`, or whose rows do not `fit`, are
+ * left out: then the page may be shorter than asked for, and has no total. Throws INVALID_ARGUMENT if no index serves.
  */
 export async function listBy<T extends Table>(
   ctx: Reader,
@@ -109,6 +109,7 @@ export async function listBy<T extends Table>(
   indexes: Indexes,
   args: ListArgs & Fields,
   also: readonly string[] = [],
+  fits?: (row: Row<T>) => boolean,
 ): Promise<Page<T>> {
   const names = new Set([...Object.values(indexes).flat(), ...also]);
   const given = [...names].filter((name) => args[name] !== undefined);
@@ -122,8 +123,9 @@ export async function listBy<T extends Table>(
   const [index, fields] = entry;
   const values = fields.map((field) => args[field] as string);
   const left = given.filter((name) => !fields.includes(name));
-  if (left.length === 0) return pageOf(ctx, table, index, values, args);
+  if (left.length === 0 && !fits) return pageOf(ctx, table, index, values, args);
   const keep = async (row: Row<T>) => {
+    if (fits && !fits(row)) return false;
     // A row lacks text that rests beside it.
     const record = (row.chunked ? await read(ctx, row) : row) as Fields;
     return left.every((name) => record[name] === args[name]);

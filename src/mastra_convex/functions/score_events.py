@@ -72,14 +72,11 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     if args["orderBy"] == "timestamp":
         return list_signals(ctx, "scoreEvents", _INDEXES, args, also)
     require_service(ctx, "listing scores by score")
-    bounds = [args[name] for name in ("from", "to") if name in args]
+    bounds = args.keys() & {"from", "to"}
     rest = {name: value for name, value in args.items() if name not in ("from", "to")}
-    found = list_by(ctx, "scoreEvents", _BY_SCORE, rest, also)
-    if bounds:
-        found.pop("total", None)
-        low, high = args.get("from", float("-inf")), args.get("to", float("inf"))
-        found["page"] = [each for each in found["page"] if low <= each["timestamp"] <= high]
-    return found
+    low, high = args.get("from", float("-inf")), args.get("to", float("inf"))
+    inside = lambda score: low <= score["timestamp"] <= high  # noqa: E731
+    return list_by(ctx, "scoreEvents", _BY_SCORE, rest, also, inside if bounds else None)
 
 
 @storage_mutation(args={"scores": v.array(saved(score_event_fields))}, returns=v.null())

@@ -145,25 +145,35 @@ Indexes = Mapping[str, tuple[str, ...]]
 
 
 def list_by(
-    ctx: Ctx, table: str, indexes: Indexes, args: Args, also: tuple[str, ...] = ()
+    ctx: Ctx,
+    table: str,
+    indexes: Indexes,
+    args: Args,
+    also: tuple[str, ...] = (),
+    fits: Keep | None = None,
 ) -> dict[str, Any]:
     """One page of `table`, by the first index whose arguments are all given.
 
-    Records that differ from another argument of `indexes` or `also` are left out: then the page may
-    be shorter than asked for, and has no total. Raises `InvalidArgumentError` if no index serves.
+    Records that differ from another argument of `indexes` or `also`, or that do not fit, are left
+    out: then the page may be shorter than asked for, and has no total. Raises
+    `InvalidArgumentError` if no index serves.
     """
     given = {name for names in (*indexes.values(), also) for name in names if name in args}
     for index, names in indexes.items():
         if given.issuperset(names):
             values = tuple(args[name] for name in names)
-            left = given.difference(names)
-            if not left:
+            left = {name: args[name] for name in given.difference(names)}
+            if not left and fits is None:
                 return page_of(ctx, table, index, values, args)
-            keep = _matching({name: args[name] for name in left})
+            keep = _matching(left, fits)
             return page_of(ctx, table, index, values, {**args, "withTotal": False}, keep)
     wanted = "; or ".join(" and ".join(names) for names in indexes.values())
     raise InvalidArgumentError(f"a list of {table} needs {wanted}")
 
 
-def _matching(wanted: Args) -> Keep:
-    return lambda document: all(document.get(name) == value for name, value in wanted.items())
+def _matching(wanted: Args, fits: Keep | None) -> Keep:
+    def keep(document: Doc) -> bool:
+        same = all(document.get(name) == value for name, value in wanted.items())
+        return same and (fits is None or fits(document))
+
+    return keep
