@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import Any
@@ -56,11 +57,11 @@ def _save(storage: ConvexStorage) -> None:
 
 def _pages(storage: ConvexStorage) -> None:
     """A page of 20 of the traces of one of ten resources, and of all, among few and among many."""
-    own = {"filters": {"resourceId": "r3"}, "per_page": 20}
-    lists = {
-        "light page of a resource's": partial(storage.list_traces_light, **own),
-        "whole page of a resource's": partial(storage.list_traces, **own),
-        "light page of all": partial(storage.list_traces_light, per_page=20),
+    own = {"resourceId": "r3"}
+    lists: dict[str, Callable[[], object]] = {
+        "light page of a resource's": lambda: storage.list_traces_light(filters=own, per_page=20),
+        "whole page of a resource's": lambda: storage.list_traces(filters=own, per_page=20),
+        "light page of all": lambda: storage.list_traces_light(per_page=20),
     }
     _save_traces(storage, FEW)
     small = take_turns(ROUNDS, *lists.values())

@@ -111,9 +111,8 @@ def check_lists(inside: Inside, traces: Docs, spans: Docs) -> list[Doc]:
 def row_of(span: Doc) -> Doc:
     ended = {"endedAt": RUNNING} | span
     status = "error" if "error" in span else "success" if "endedAt" in span else "running"
-    kept = {
-        name: span[name] for name in ("trace", "spanId", "startedAt", "resourceId") if name in span
-    }
+    names = ("trace", "spanId", "startedAt", "resourceId")
+    kept: Doc = {name: span[name] for name in names if name in span}
     return {**kept, "endsAt": ended["endedAt"], "status": status}
 
 
