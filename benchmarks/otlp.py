@@ -122,10 +122,12 @@ def _measure_intake(path: Path) -> None:
 
 
 def _spans(tracer: Any, pause: float) -> None:
-    for _ in range(SPANS):
-        with tracer.start_as_current_span("chat gpt-4", attributes=_CHAT):
-            if pause:
-                time.sleep(pause)
+    for _ in range(SPANS // 10):
+        with tracer.start_as_current_span("invoke_agent travel"):
+            for _ in range(9):
+                with tracer.start_as_current_span("chat gpt-4", attributes=_CHAT):
+                    if pause:
+                        time.sleep(pause)
 
 
 @contextmanager

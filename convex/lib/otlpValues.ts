@@ -24,6 +24,8 @@ export class MalformedError extends Error {}
 
 // As deep as protobuf nests.
 const MAX_DEPTH = 50;
+// As many warnings as one wants to read.
+const MAX_WARNINGS = 8;
 const SURROGATES = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 /** The JSON text of a value. */
@@ -54,8 +56,9 @@ export function attributesOf(owner: Json, warnings?: string[], depth = 0): Attri
   const found: Attributes = new Map();
   for (const each of objects(owner, "attributes")) {
     const key = text(each.key);
-    if (found.has(key)) {
-      warnings?.push(`the attribute '${key.slice(0, 78)}' is given twice; the last one counts`);
+    const twice = `the attribute '${key.slice(0, 78)}' is given twice; the last one counts`;
+    if (found.has(key) && warnings && warnings.length < MAX_WARNINGS && !warnings.includes(twice)) {
+      warnings.push(twice);
     }
     found.set(key, valueOf(each.value, depth));
   }

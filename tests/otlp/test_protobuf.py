@@ -45,6 +45,15 @@ def test_a_span_is_bounded() -> None:
     assert str(origins.MAX_SPAN_BYTES) in str(refused)
 
 
+def test_attributes_without_number_cost_no_more_than_they_are() -> None:
+    # Two bytes each, all of one name: what is odd about them is said once.
+    count = 5_000
+    (found,) = protobuf.read(_request_of(b"\x4a\x00" * count))
+    assert isinstance(found, OtelSpan)
+    assert found.attributes == {"": None}
+    assert len(found.warnings) == 1
+
+
 def test_values_nested_beyond_what_protobuf_takes_reject_the_span() -> None:
     value = AnyValue(string_value="x").SerializeToString()
     for _ in range(200):

@@ -36,7 +36,8 @@ logger = logging.getLogger("mastra_convex")
 
 # Libraries that are instrumented look for it: what the storage does is not the program's doing.
 _SUPPRESS = "suppress_instrumentation"
-_AT_ONCE = 1000
+# Small, so that the traced program has the interpreter again soon.
+_AT_ONCE = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 _WARN_SECONDS = 30.0
 _EXIT_STATUS = 128 + signal.SIGTERM

@@ -12,7 +12,7 @@ from typing import Any
 
 from mastra_convex.errors import InvalidPayloadError
 from mastra_convex.otlp.origins import MAX_SPANS, origin_of
-from mastra_convex.otlp.span import BadSpanError, Origin, OtelSpan, number
+from mastra_convex.otlp.span import BadSpanError, Origin, OtelSpan, number, warn_twice
 from mastra_convex.otlp.wire import MalformedError, TooManySpansError
 
 _HEX = re.compile(r"[0-9a-fA-F]*")
@@ -140,7 +140,7 @@ def _attributes(
     for each in _objects(owner, "attributes"):
         key = _text(each.get("key"))
         if key in found and warnings is not None:
-            warnings.append(f"the attribute {key!r:.80} is given twice; the last one counts")
+            warn_twice(warnings, key)
         found[key] = _value(each.get("value"), depth)
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mastra_convex.extras import needs_extra
 from mastra_convex.otlp.origins import MAX_SPAN_BYTES, MAX_SPANS, origin_of
-from mastra_convex.otlp.span import BadSpanError, Origin, OtelSpan, number
+from mastra_convex.otlp.span import BadSpanError, Origin, OtelSpan, number, warn_twice
 from mastra_convex.otlp.wire import Group, groups_of
 
 with needs_extra("server", "reading OTLP in protobuf"):
@@ -104,11 +104,11 @@ def _id(content: bytes) -> str:
 def _attributes(given: Iterable[KeyValue]) -> tuple[dict[str, Any], list[str]]:
     """The attributes, of which the last of a name counts, and a warning if there were others."""
     found: dict[str, Any] = {}
-    twice = []
+    twice: list[str] = []
     for each in given:
         key = each.key
         if key in found:
-            twice.append(f"the attribute {key!r:.80} is given twice; the last one counts")
+            warn_twice(twice, key)
         found[key] = _value(each.value)
     return found, twice
 

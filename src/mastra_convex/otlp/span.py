@@ -51,6 +51,17 @@ class OtelSpan:
     warnings: list[str] = field(default_factory=list)
 
 
+# As many warnings as one wants to read.
+_MAX_WARNINGS = 8
+
+
+def warn_twice(warnings: list[str], name: str) -> None:
+    """Note that an attribute is given twice: each name once, and not more names than one reads."""
+    text = f"the attribute {name!r:.80} is given twice; the last one counts"
+    if len(warnings) < _MAX_WARNINGS and text not in warnings:
+        warnings.append(text)
+
+
 class BadSpanError(Exception):
     """A span that cannot be stored; the text says why."""
 
