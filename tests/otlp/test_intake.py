@@ -34,7 +34,11 @@ def test_a_bomb_is_not_unpacked() -> None:
     assert peak < 8 * 2**20
 
 
-@pytest.mark.parametrize("body", [b"x", gzip.compress(b"x" * 99)[:-9], gzip.compress(b"x") + b"y"])
+@pytest.mark.parametrize(
+    "body",
+    [b"x", gzip.compress(b"x" * 99)[:-9], gzip.compress(b"x") + b"y"],
+    ids=["none", "cut", "more"],
+)
 def test_what_is_no_gzip_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedError):
         unpacked(body, 1000)
