@@ -112,6 +112,7 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ],
   ["the 40 newest messages", "messages:listArrived", { limit: 40 }],
   ["10 messages by their ids", "messages:listById", { ids: messages(10, "m").map((m) => m.id) }],
+  ["40 messages of two threads", "messages:listByThreads", { ...page, threadIds: ["t1", "t2"] }],
   ["40 messages of a resource", "messages:listByResource", { ...page, resourceId: "alice" }],
   [
     "how many it has, in two threads",
@@ -218,6 +219,11 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["the traces that came in, one", "spans:listArrived", { list: "traces", limit: 40 }],
   ["the traces of a message, one", "spans:listByMessage", { messageId: "m", limit: 40 }],
   ["the messages of a trace, one", "spans:listMessageIds", { traceId: "s", limit: 40 }],
+  [
+    "what a tracer has left open, of which there is nothing",
+    "spans:listOpen",
+    { openedBy: "host", order: "asc", limit: 40 },
+  ],
   ["deleting a trace of 10 spans", "spans:removeTraces", { traceIds: ["s"] }],
   ["100 new logs of a trace", "logs:save", { logs: logs(100) }],
   ["the same logs once more", "logs:save", { logs: logs(100) }],

@@ -84,6 +84,17 @@ function light(span: Public<"spans">) {
   >;
 }
 
+/** A page of the spans that somebody has opened and not closed, without their bodies. */
+export const listOpen = storageQuery({
+  args: { openedBy: v.string(), ...pageArgs },
+  returns: page(lightSpanFields),
+  handler: async (ctx, { openedBy, ...args }) => {
+    requireService(ctx, "listing open spans");
+    const found = await pageOf(ctx, "spans", "by_opener", [openedBy], args);
+    return { ...found, page: found.page.map(light) };
+  },
+});
+
 /**
  * The spans with these ids that there are, with their bodies, in that order.
  *

@@ -180,6 +180,9 @@ export const spanRowFields = {
   source: v.optional(v.string()),
   serviceName: v.optional(v.string()),
   experimentId: v.optional(v.string()),
+  // While it is traced live: by what, and in which process of it. Gone when it has ended.
+  openedBy: v.optional(v.string()),
+  openedIn: v.optional(v.string()),
   createdAt: time(),
   updatedAt: time(),
 };
@@ -216,6 +219,8 @@ export const LIGHT = [
   "entityName",
   "createdAt",
   "updatedAt",
+  "openedBy",
+  "openedIn",
 ] as const;
 export const lightSpanFields = pick(spanRowFields, LIGHT);
 

@@ -65,6 +65,19 @@ TESTED_ELSEWHERE = {
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
     # What is sent and when again is seen by a server; each part is a step of that.
     "backends/attempts.py": "tests/backends/test_calls.py",
+    # Requests of the adapter and their answers are data too, recorded as it makes them.
+    **{
+        f"functions/mastra/{name}.py": "scenarios/mastra.json"
+        for name in ("storage", "tables", "memory", "jobs", "requests", "cache")
+    },
+    "functions/lib/cache.py": "scenarios/mastra.json",
+    # What they are is seen in what they make of spans, whose cases are data too.
+    "otlp/conventions.py": "scenarios/otlp/mapping.json",
+    "otlp/meaning.py": "scenarios/otlp/mapping.json",
+    "otlp/origins.py": "tests/otlp/test_protobuf.py",
+    "otlp/span.py": "scenarios/otlp/mapping.json",
+    "otlp/told.py": "tests/otlp/test_mapping.py",
+    "integrations/span_writer.py": "tests/integrations/test_opentelemetry.py",
     # A number, which `system:version` tells.
     "functions/lib/version.py": "scenarios/system.json",
 }

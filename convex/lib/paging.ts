@@ -11,9 +11,9 @@ import { type Fields, indexFields, type Public, type Row, type Table } from "./t
 
 export const MAX_PAGE = 500;
 // The most rows that are read at a time; each is small (lib/chunks.ts).
-const WALK = 200;
+export const WALK = 200;
 // The most rows that one call looks at, with those that nobody may see.
-const MAX_LOOK = 4000;
+export const MAX_LOOK = 4000;
 const ARRIVALS = "by_creation_time";
 // A transaction that began so long ago has landed, or never will.
 const SETTLED_MS = 10_000;
@@ -100,8 +100,9 @@ export type Indexes = Readonly<Record<string, readonly string[]>>;
 /**
  * One page of `table`, by the first index whose arguments are all given.
  *
- * Records that differ from another argument of `indexes` or `also` are left out: then the page may
- * be shorter than asked for, and has no total. Throws INVALID_ARGUMENT if no index serves.
+ * Records that differ from another argument of `indexes` or `also`, or that `fits` leaves out, are
+ * not in it: then the page may be shorter than asked for, and has no total. Throws INVALID_ARGUMENT
+ * if no index serves.
  */
 export async function listBy<T extends Table>(
   ctx: Reader,
@@ -109,6 +110,7 @@ export async function listBy<T extends Table>(
   indexes: Indexes,
   args: ListArgs & Fields,
   also: readonly string[] = [],
+  fits?: (row: Row<T>) => boolean,
 ): Promise<Page<T>> {
   const names = new Set([...Object.values(indexes).flat(), ...also]);
   const given = [...names].filter((name) => args[name] !== undefined);
@@ -122,8 +124,9 @@ export async function listBy<T extends Table>(
   const [index, fields] = entry;
   const values = fields.map((field) => args[field] as string);
   const left = given.filter((name) => !fields.includes(name));
-  if (left.length === 0) return pageOf(ctx, table, index, values, args);
+  if (left.length === 0 && !fits) return pageOf(ctx, table, index, values, args);
   const keep = async (row: Row<T>) => {
+    if (fits && !fits(row)) return false;
     // A row lacks text that rests beside it.
     const record = (row.chunked ? await read(ctx, row) : row) as Fields;
     return left.every((name) => record[name] === args[name]);
@@ -182,8 +185,8 @@ async function collect<T extends Table, R>(
     range.index === ARRIVALS && order === "asc" && row._creationTime === last?.[0];
   for (let seen = 0; ;) {
     const room = Math.floor(ctx.load.room / ROW_READ_BYTES);
+    const missing = skip - skipped + Math.max(limit - page.length, 0) + 1;
     // Where rows are left out and the first were not enough, many may have to be looked at.
-    const missing = Math.max(skip - skipped + limit - page.length, 0) + 1;
     const wanted = keep && seen > 0 ? WALK : missing;
     const rows = Math.min(wanted, WALK, room);
     if (rows < 1 || seen >= most) return { page, first, last, more: true, skipped };

@@ -68,6 +68,8 @@ class Span(Record):
     source: str | None = text(default=None)
     service_name: str | None = text(default=None)
     experiment_id: str | None = text(default=None)
+    opened_by: str | None = text(default=None)
+    opened_in: str | None = text(default=None)
     created_at: datetime = instant(default=None)
     updated_at: datetime = instant(default=None)
 
@@ -164,6 +166,8 @@ class LightSpan(Record):
     has_child_error: bool | None = flag(default=None)
     created_at: datetime = instant(default=None)
     updated_at: datetime = instant(default=None)
+    opened_by: str | None = text(default=None)
+    opened_in: str | None = text(default=None)
 
     @property
     def status(self) -> str:

@@ -183,19 +183,24 @@ def trace_removals(
     return [{"traceIds": ids[start : start + _TRACES_AT_ONCE], **scope} for start in starts]
 
 
-def batches(name: str, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def batches(name: str, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The arguments `name` of the calls that together save these records."""
-    found: list[list[dict[str, Any]]] = []
+    return list(in_batches(name, records))
+
+
+def in_batches(name: str, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """As `batches`, one after the other, as the records come."""
+    batch: list[dict[str, Any]] = []
     size = 0
     for record in records:
         own = sum(_bytes_of(value) for value in record.values() if isinstance(value, str))
-        full = not found or len(found[-1]) == _RECORDS_AT_ONCE
-        if full or size + own > _BYTES_AT_ONCE:
-            found.append([])
-            size = 0
-        found[-1].append(record)
+        if batch and (len(batch) == _RECORDS_AT_ONCE or size + own > _BYTES_AT_ONCE):
+            yield {name: batch}
+            batch, size = [], 0
+        batch.append(record)
         size += own
-    return [{name: batch} for batch in found]
+    if batch:
+        yield {name: batch}
 
 
 def _bytes_of(text: str) -> int:

@@ -97,6 +97,10 @@ MORE: dict[str, list[dict[str, Any]]] = {
         {"id": "theirs", "resourceId": "me"},
         {"id": "mine", "resourceId": "other"},
     ],
+    "messages:listByThreads": [
+        {**PAGE, "threadIds": ["theirs"], "withTotal": True},
+        {**PAGE, "threadIds": ["theirs"], "resourceId": "other"},
+    ],
     "messages:listByResource": [
         {**PAGE, "resourceId": "other"},
         {**PAGE, "resourceId": "me"},
@@ -127,6 +131,7 @@ MORE: dict[str, list[dict[str, Any]]] = {
     "spans:listArrived": [{"list": "traces", "limit": 9}, {"list": "branches", "limit": 9}],
     "spans:listByMessage": [{"messageId": "theirs-1", "limit": 9}],
     "spans:listMessageIds": [{"traceId": "theirs", "limit": 9}],
+    "spans:listOpen": [{"order": "asc", "limit": 10, "openedBy": "host"}],
     "spans:save": [{"spans": [_SPAN]}],
     "spans:update": [{"spans": [{"traceId": "theirs", "spanId": "theirs", "name": "x"}]}],
     "spans:removeTraces": [{"traceIds": ["theirs"]}, {"traceIds": ["theirs"], "resourceId": "me"}],

@@ -114,7 +114,9 @@ schema = define_schema(
         .index("by_trace", ["trace"])
         # the traces that name a message, and the messages that a trace names
         .index("by_message", ["messageId", "trace"])
-        .index("by_trace_message", ["trace", "messageId"]),
+        .index("by_trace_message", ["trace", "messageId"])
+        # what somebody traces at present, or has left behind
+        .index("by_opener", ["openedBy"]),
         # What is large of a span, so that lists and structures need not read it.
         "spanBodies": define_table({"trace": v.string(), "spanId": v.string(), **span_body_fields})
         # get, save, update
@@ -299,7 +301,7 @@ schema = define_schema(
         # The elements of a list, which they name by its `_id` as text.
         "cacheItems": define_table({"list": v.string(), "position": v.number(), "value": payload()})
         # a range of a list
-        .index("by_list", ["list", "position"]),
+        .index("by_key", ["list", "position"]),
         # What discovery lists: values that spans, logs and metrics have had (lib/facets.py).
         "facets": define_table(
             {

@@ -83,11 +83,22 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     trace = visible_trace(ctx, args["traceId"])
     if trace is None:
         return nothing(args)
-    found = page_of(ctx, "spans", "by_trace", (key_of(trace),), args)
+    return _light(page_of(ctx, "spans", "by_trace", (key_of(trace),), args))
+
+
+def _light(found: Doc) -> Doc:
+    """The page with as much of each span as a light one has."""
     found["page"] = [
         {name: span[name] for name in light_span_fields if name in span} for span in found["page"]
     ]
     return found
+
+
+@storage_query(args={"openedBy": v.string(), **_LIST_ARGS}, returns=page(light_span_fields))
+def list_open(ctx: QueryCtx, args: Args) -> Doc:
+    """A page of the spans that somebody has opened and not closed, without their bodies."""
+    require_service(ctx, "listing open spans")
+    return _light(page_of(ctx, "spans", "by_opener", (args["openedBy"],), args))
 
 
 @storage_query(

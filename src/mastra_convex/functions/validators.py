@@ -185,6 +185,9 @@ span_row_fields: Fields = {
     "source": v.optional(v.string()),
     "serviceName": v.optional(v.string()),
     "experimentId": v.optional(v.string()),
+    # While it is traced live: by what, and in which process of it. Gone when it has ended.
+    "openedBy": v.optional(v.string()),
+    "openedIn": v.optional(v.string()),
     "createdAt": time(),
     "updatedAt": time(),
 }
@@ -209,6 +212,7 @@ saved_span_fields: Fields = {**span_fields, **span_preview}
 _LIGHT = (
     *("traceId", "spanId", "parentSpanId", "name", "spanType", "isEvent", "startedAt", "endedAt"),
     *("error", "entityType", "entityId", "entityName", "createdAt", "updatedAt"),
+    *("openedBy", "openedIn"),
 )
 light_span_fields: Fields = {name: span_row_fields[name] for name in _LIGHT}
 

@@ -22,6 +22,9 @@ Keep = Callable[[Doc], bool]
 MAX_PAGE = 500
 _MAX_OFFSET = 2**53 - 1
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+_MISSING = object()
+# Of these, values of one type are the same if they are equal.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _FORBIDDEN_KEYS = frozenset({"__proto__", "prototype", "constructor"})
 
 
@@ -116,11 +119,9 @@ def listing(
         if ask_total and "total" in reply:
             total, counting = int(reply["total"]), False
         ask_total = False
-        for document in reply["page"]:
-            if keep is None or keep(document):
-                if seen >= wanted.offset and (end is None or seen < end):
-                    found.append(document)
-                seen += 1
+        kept = reply["page"] if keep is None else [*filter(keep, reply["page"])]
+        found += kept[max(wanted.offset - seen, 0) : None if end is None else max(end - seen, 0)]
+        seen += len(kept)
         cursor = reply["cursor"]
         if cursor is None:
             break
@@ -261,11 +262,20 @@ def metadata_keep(
                 path="metadata",
             )
 
+    entries = list(wanted.items())
+
     def keep(document: Doc) -> bool:
         metadata = metadata_of(document)
-        return isinstance(metadata, dict) and all(
-            key in metadata and same_json(metadata[key], value) for key, value in wanted.items()
-        )
+        if not isinstance(metadata, dict):
+            return False
+        for key, value in entries:
+            found = metadata.get(key, _MISSING)
+            if type(found) is not type(value) or type(value) not in _PLAIN:
+                if found is _MISSING or not same_json(found, value):
+                    return False
+            elif found != value:
+                return False
+        return True
 
     return keep
 

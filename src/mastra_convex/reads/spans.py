@@ -45,6 +45,13 @@ def structure(trace_id: str) -> Read[list[LightSpan] | None]:
     return [LightSpan.of(document) for document in _in_time(found)] or None
 
 
+def opened(opened_by: str) -> Read[list[LightSpan]]:
+    """The spans that somebody has opened and not closed, in the order in which they were saved."""
+    args = {"openedBy": named(opened_by, "opened_by"), "order": "asc"}
+    found = yield from listing("spans:listOpen", args, _EVERYTHING)
+    return [LightSpan.of(document) for document in found.documents]
+
+
 def branch(trace_id: str, span_id: str, depth: int | None) -> Read[list[Span] | None]:
     """A span with those below it, down to `depth`, by their beginnings; or None."""
     if depth is not None and (type(depth) is not int or depth < 0):

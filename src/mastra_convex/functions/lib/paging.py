@@ -167,25 +167,34 @@ Indexes = Mapping[str, tuple[str, ...]]
 
 
 def list_by(
-    ctx: Ctx, table: str, indexes: Indexes, args: Args, also: tuple[str, ...] = ()
+    ctx: Ctx,
+    table: str,
+    indexes: Indexes,
+    args: Args,
+    also: tuple[str, ...] = (),
+    keep: Keep | None = None,
 ) -> dict[str, Any]:
     """One page of `table`, by the first index whose arguments are all given.
 
-    Records that differ from another argument of `indexes` or `also` are left out: then the page may
-    be shorter than asked for, and has no total. Raises `InvalidArgumentError` if no index serves.
+    Records that differ from another argument of `indexes` or `also`, or that `keep` leaves out, are
+    not in it: then the page may be shorter than asked for, and has no total. Raises
+    `InvalidArgumentError` if no index serves.
     """
     given = {name for names in (*indexes.values(), also) for name in names if name in args}
     for index, names in indexes.items():
         if given.issuperset(names):
             values = tuple(args[name] for name in names)
             left = given.difference(names)
-            if not left:
+            if not left and keep is None:
                 return page_of(ctx, table, index, values, args)
-            keep = _matching({name: args[name] for name in left})
-            return page_of(ctx, table, index, values, {**args, "withTotal": False}, keep)
+            matching = _matching({name: args[name] for name in left}, keep)
+            return page_of(ctx, table, index, values, {**args, "withTotal": False}, matching)
     wanted = "; or ".join(" and ".join(names) for names in indexes.values())
     raise InvalidArgumentError(f"a list of {table} needs {wanted}")
 
 
-def _matching(wanted: Args) -> Keep:
-    return lambda document: all(document.get(name) == value for name, value in wanted.items())
+def _matching(wanted: Args, keep: Keep | None) -> Keep:
+    return lambda document: (
+        all(document.get(name) == value for name, value in wanted.items())
+        and (keep is None or keep(document))
+    )
