@@ -60,11 +60,13 @@ export const list = storageQuery({
     if (args.orderBy === "timestamp") return listSignals(ctx, "scoreEvents", INDEXES, args, also);
     requireService(ctx, "listing scores by score");
     const { from, to, ...rest } = args;
-    const found = await listBy(ctx, "scoreEvents", BY_SCORE, rest, also);
-    if (from === undefined && to === undefined) return found;
+    if (from === undefined && to === undefined) {
+      return listBy(ctx, "scoreEvents", BY_SCORE, args, also);
+    }
     const [low, high] = [from ?? -Infinity, to ?? Infinity];
-    const inside = found.page.filter(({ timestamp }) => low <= timestamp && timestamp <= high);
-    return { page: inside, cursor: found.cursor };
+    return listBy(ctx, "scoreEvents", BY_SCORE, rest, also, ({ timestamp }) => {
+      return low <= timestamp && timestamp <= high;
+    });
   },
 });
 

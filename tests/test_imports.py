@@ -84,7 +84,8 @@ LAYERS = {
     "models": Layer((*FLOOR, "record"), not_stdlib=WORK),
     "models_jobs": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
     "models_signals": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
-    "span": Layer((*FLOOR, "record"), not_stdlib=WORK),
+    "preview": Layer((*FLOOR,), not_stdlib=WORK),
+    "span": Layer((*FLOOR, "record", "models", "preview"), not_stdlib=WORK),
     "domains": Layer(("errors",), not_stdlib=WORK),
     "reads": Layer(
         (*FLOOR, "record", "models", "models_jobs", "models_signals", "span", "reads"),

@@ -14,9 +14,9 @@ def test_batches_are_bounded_in_records_and_bytes() -> None:
 
 
 def test_removals_are_bounded_and_scoped() -> None:
-    ids = [str(n) for n in range(501)]
+    ids = [str(n) for n in range(101)]
     first, second = signal_removals(ScoreEvent, "score_ids", ids, "o", None)
-    assert (len(first["ids"]), second) == (500, {"ids": ["500"], "organizationId": "o"})
+    assert (len(first["ids"]), second) == (100, {"ids": ["100"], "organizationId": "o"})
 
 
 def test_what_is_left_of_a_removal() -> None:

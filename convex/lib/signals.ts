@@ -103,7 +103,7 @@ export async function removeByTraces<T extends Signals>(
   requireService(ctx, `deleting ${table}`);
   checkCount(args.traceIds.length, "ids of traces", MAX_TRACES);
   let [looked, cursor]: [number, string | null] = [0, args.cursor ?? null];
-  const pick = async (row: Row<T>) => {
+  const publish = async (row: Row<T>) => {
     const record = await records.read(ctx, row);
     if (isOf(row as Tenant, args)) await records.remove(ctx, table, row as Row);
     return record;
@@ -113,7 +113,7 @@ export async function removeByTraces<T extends Signals>(
       const room = looked === 0 || (hasRoom(ctx, PAGE) && ctx.load.rangesLeft > PAGE_RANGES);
       if (looked >= STEP || !room) return { rest: args.traceIds.length - done, cursor };
       const how: ListArgs = { order: "asc", limit: PAGE, ...(cursor !== null && { cursor }) };
-      const found = await pageOf<T>(ctx, table, "by_trace", [traceId], how, { pick });
+      const found = await pageOf<T>(ctx, table, "by_trace", [traceId], how, { publish });
       looked += found.page.length;
       cursor = found.cursor;
     } while (cursor !== null);

@@ -8,7 +8,8 @@ from typing import Any
 from mastra_convex.models_signals import REVIEW_STATUSES, Feedback, Signal
 from mastra_convex.updates import batches, several
 
-_IDS_AT_ONCE = 500
+# So few that even scores with long reasons can go in one transaction.
+_IDS_AT_ONCE = 100
 # What deletes the signals of traces.
 REMOVALS = tuple(
     f"{table}:removeOfTraces" for table in ("logs", "metrics", "scoreEvents", "feedback")

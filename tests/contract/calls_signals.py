@@ -171,6 +171,46 @@ WRONG: dict[str, tuple[Any, type[ConvexStorageError], list[str]]] = {
         InvalidArgumentError,
         ["percentiles are numbers from 0 to 1"],
     ),
+    "watch_logs": (
+        lambda s: s.watch_logs(last=0),
+        InvalidArgumentError,
+        ["last must be >= 1 and whole, not 0"],
+    ),
+    "subscribe_to_logs": (
+        lambda s: s.subscribe_to_logs(print, {"colour": "red"}),
+        InvalidArgumentError,
+        ["cannot be filtered by 'colour'"],
+    ),
+    "watch_metrics": (
+        lambda s: s.watch_metrics(last=0),
+        InvalidArgumentError,
+        ["last must be >= 1 and whole, not 0"],
+    ),
+    "subscribe_to_metrics": (
+        lambda s: s.subscribe_to_metrics(print, {"colour": "red"}),
+        InvalidArgumentError,
+        ["cannot be filtered by 'colour'"],
+    ),
+    "watch_score_events": (
+        lambda s: s.watch_score_events(last=0),
+        InvalidArgumentError,
+        ["last must be >= 1 and whole, not 0"],
+    ),
+    "subscribe_to_score_events": (
+        lambda s: s.subscribe_to_score_events(print, {"colour": "red"}),
+        InvalidArgumentError,
+        ["cannot be filtered by 'colour'"],
+    ),
+    "watch_feedback": (
+        lambda s: s.watch_feedback(last=0),
+        InvalidArgumentError,
+        ["last must be >= 1 and whole, not 0"],
+    ),
+    "subscribe_to_feedback": (
+        lambda s: s.subscribe_to_feedback(print, {"colour": "red"}),
+        InvalidArgumentError,
+        ["cannot be filtered by 'colour'"],
+    ),
 }
 
 RIGHT: dict[str, Any] = {

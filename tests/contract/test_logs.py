@@ -1,19 +1,16 @@
 """Logs: what is said comes back, in time, by every filter."""
 
+from queue import Queue
 from typing import Any
 
-from hypothesis import given
-
 from mastra_convex import ConvexStorage, Log
+from tests.contract.faces import SECONDS
 from tests.contract.records import (
     Doc,
     at,
     exactly,
-    json_objects,
-    json_text,
     log,
     metric,
-    on_one_storage,
     opinion,
     rating,
     span,
@@ -56,13 +53,15 @@ def test_what_is_said_comes_back(storage: ConvexStorage) -> None:
     assert storage.list_logs({"level": "debug"}).logs[0].message == ""
 
 
-@on_one_storage
-@given(text=json_text, data=json_objects)
-def test_texts_and_payloads_come_back_exactly(storage: ConvexStorage, text: str, data: Doc) -> None:
-    storage.batch_create_logs([log(message=text, data=data)])
-    (one,) = storage.list_logs().logs
-    assert one.message == text
-    assert exactly(one.data, data)
+def test_texts_and_payloads_come_back_exactly(storage: ConvexStorage) -> None:
+    texts = ["", "\0", "a\ud800", "\udfff", '"{}', "\U0001f9f5"]
+    data = {"$a": [2**80, 1.0, -0.0, None, {"ä": []}], "": texts}
+    storage.batch_create_logs(
+        [log(f"{n}", message=text, data=data) for n, text in enumerate(texts)]
+    )
+    for one in storage.list_logs().logs:
+        assert one.message == texts[int(one.log_id)]
+        assert exactly(one.data, data)
 
 
 def test_saving_again_replaces_in_place(storage: ConvexStorage) -> None:
@@ -142,7 +141,45 @@ def test_signals_go_with_their_traces(storage: ConvexStorage) -> None:
     assert left() == ("bx by cx cy other z", "bc", "bc", "bc", "bc")
     storage.batch_delete_traces([*(f"none {n}" for n in range(60)), "a", "b", "c"])
     assert left() == ("z", "", "", "", "")
-    many = [log(f"{n:04}", traceId="t", timestamp=at(n)) for n in range(1100)]
+    many = [log(f"{n:04}", traceId="t", timestamp=at(n)) for n in range(510)]
     storage.batch_create_logs(many)
     storage.batch_delete_traces(["t", "z"])
     assert found(storage) == ["z"]
+
+
+def test_the_newest_are_watched(storage: ConvexStorage) -> None:
+    wanted = {"level": ["warn", "error"], "traceId": "t"}
+    with storage.watch_logs(wanted, last=2) as watch:
+        assert watch.next(SECONDS) == []
+        storage.batch_create_logs(
+            [log("a", level="warn", traceId="t"), log("b", traceId="t"), log("c", level="error")]
+        )
+        assert [each.log_id for each in watch.next(SECONDS)] == ["a"]
+        storage.batch_create_logs(
+            [log(n, level="error", traceId="t", timestamp=at(int(n))) for n in "123"]
+        )
+        assert [each.log_id for each in watch.next(SECONDS)] == ["3", "2"]
+        storage.batch_delete_traces(["t"])
+        assert watch.next(SECONDS) == []
+
+
+def test_each_kind_is_watched(storage: ConvexStorage) -> None:
+    storage.batch_create_metrics([metric("a", n) for n in range(2)])
+    storage.create_score(rating("b"))
+    storage.create_feedback(opinion("c"))
+    with storage.watch_metrics({"name": ["tokens"]}) as metrics:
+        assert [each.value for each in metrics.next(SECONDS)] == [1]
+    with storage.watch_score_events({"scorerId": "tone"}) as scores:
+        assert [each.score_id for each in scores.next(SECONDS)] == ["b"]
+    with storage.watch_feedback() as feedback:
+        assert [each.feedback_id for each in feedback.next(SECONDS)] == ["c"]
+    seen: Queue[Any] = Queue()
+    stops = [
+        storage.subscribe_to_logs(seen.put),
+        storage.subscribe_to_metrics(seen.put, last=1),
+        storage.subscribe_to_score_events(seen.put, {"traceId": "none"}),
+        storage.subscribe_to_feedback(seen.put),
+    ]
+    assert sorted(len(seen.get(timeout=SECONDS)) for _ in stops) == [0, 0, 1, 1]
+    for stop in stops:
+        stop()

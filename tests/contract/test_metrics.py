@@ -86,13 +86,13 @@ def test_numbers_are_computed(storage: ConvexStorage) -> None:
 
 def test_many_are_computed_from(storage: ConvexStorage) -> None:
     storage.batch_create_metrics(
-        [metric(str(n), 0.1, timestamp=H0 + n * 1000, labels={"n": str(n)}) for n in range(620)]
+        [metric(str(n), 0.1, timestamp=H0 + n * 1000, labels={"n": str(n)}) for n in range(520)]
     )
     # The sum of as many tenths, to the last digit, in whatever order they come.
-    assert storage.get_metric_aggregate("tokens", "sum").value == 62
-    assert len(storage.get_metric_time_series("tokens", "count", "1m")[0].points) == 11
+    assert storage.get_metric_aggregate("tokens", "sum").value == 52
+    assert len(storage.get_metric_time_series("tokens", "count", "1m")[0].points) == 9
     names = storage.get_metric_label_values("tokens", "n")
-    assert names == sorted(map(str, range(620)))
+    assert names == sorted(map(str, range(520)))
     assert storage.get_metric_label_values("tokens", "n", limit=510) == names[:510]
 
 

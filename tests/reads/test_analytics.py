@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mastra_convex import Aggregate, ConvexStorage, Group
@@ -105,6 +105,7 @@ def test_ties_are_as_they_came() -> None:
         assert storage.get_score_aggregate("tone", "last").value == 1
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=30), st.floats(0, 1))
 def test_numbers_against_all_of_them(values: list[float], share: float) -> None:
     with ConvexStorage(":memory:") as storage:

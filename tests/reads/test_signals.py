@@ -48,10 +48,15 @@ def test_exclusive_bounds_are_the_next_number() -> None:
     assert (shifted[0][1]["from"], shifted[0][1]["to"]) == (1, 5)
 
 
-def test_tags_that_are_no_list_have_none() -> None:
+def test_tags_and_labels_that_are_none_are_no_match() -> None:
     keep = chosen(LOGS, {"tags": ["a"]}).keep
     assert keep is not None
-    assert [keep(d) for d in ({}, {"tags": "null"}, {"tags": '["b","a"]'})] == [False, False, True]
+    given = [{}, {"tags": "null"}, {"tags": "{no"}, {"tags": '[[],"b"]'}, {"tags": '["b","a"]'}]
+    assert [keep(document) for document in given] == [False, False, False, False, True]
+    keep = chosen(METRICS, {"labels": {"a": "b"}}).keep
+    assert keep is not None
+    given = [{}, {"labels": "[]"}, {"labels": '{"a":["b"]}'}, {"labels": '{"c":1,"a":"b"}'}]
+    assert [keep(document) for document in given] == [False, False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 from mastra_convex._async.base import AsyncStorageBase
+from mastra_convex._async.subscription import AsyncWatch
+from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models_signals import (
     Aggregate,
     Feedback,
@@ -162,3 +164,20 @@ class AsyncFeedbackRecords(AsyncStorageBase):
         subject = analytics.feedback(feedback_type, feedback_source)
         read = analytics.percentiles(subject, percentiles, interval, filters)
         return cast("list[PercentileSeries]", await self._run("get_feedback_percentiles", read))
+
+    def watch_feedback(
+        self, filters: Mapping[str, Any] | None = None, last: int = 100
+    ) -> AsyncWatch[list[Feedback]]:
+        """The newest feedback that meets the filters, newest first, now and after each change."""
+        read = partial(reads.newest, reads.FEEDBACK, filters, last)
+        return self._watch("watch_feedback", read)
+
+    def subscribe_to_feedback(
+        self,
+        callback: Callable[[list[Feedback]], Any],
+        filters: Mapping[str, Any] | None = None,
+        last: int = 100,
+    ) -> Unsubscribe:
+        """Call `callback` with the newest feedback now and on change; returns how to stop."""
+        read = partial(reads.newest, reads.FEEDBACK, filters, last)
+        return self._subscribe("subscribe_to_feedback", read, callback)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, cast
 
 from mastra_convex._async.base import AsyncStorageBase
+from mastra_convex._async.subscription import AsyncWatch
+from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models_signals import Log, LogPage
 from mastra_convex.reads import signals as reads
 from mastra_convex.updates_signals import signal_batches
@@ -41,3 +43,20 @@ class AsyncLogs(AsyncStorageBase):
         """
         read = reads.logs(filters, order_by, page, per_page, include_total)
         return cast("LogPage", await self._run("list_logs", read))
+
+    def watch_logs(
+        self, filters: Mapping[str, Any] | None = None, last: int = 100
+    ) -> AsyncWatch[list[Log]]:
+        """The newest logs that meet the filters, newest first, now and after each change."""
+        read = partial(reads.newest, reads.LOGS, filters, last)
+        return self._watch("watch_logs", read)
+
+    def subscribe_to_logs(
+        self,
+        callback: Callable[[list[Log]], Any],
+        filters: Mapping[str, Any] | None = None,
+        last: int = 100,
+    ) -> Unsubscribe:
+        """Call `callback` with the newest logs now and on change; returns how to stop."""
+        read = partial(reads.newest, reads.LOGS, filters, last)
+        return self._subscribe("subscribe_to_logs", read, callback)

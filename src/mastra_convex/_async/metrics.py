@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 from mastra_convex._async.base import AsyncStorageBase
+from mastra_convex._async.subscription import AsyncWatch
+from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models_signals import (
     Aggregate,
     Group,
@@ -152,3 +154,20 @@ class AsyncMetrics(AsyncStorageBase):
         """
         read = discovery.label_values(metric_name, label_key, prefix, limit)
         return cast("list[str]", await self._run("get_metric_label_values", read))
+
+    def watch_metrics(
+        self, filters: Mapping[str, Any] | None = None, last: int = 100
+    ) -> AsyncWatch[list[Metric]]:
+        """The newest metrics that meet the filters, newest first, now and after each change."""
+        read = partial(reads.newest, reads.METRICS, filters, last)
+        return self._watch("watch_metrics", read)
+
+    def subscribe_to_metrics(
+        self,
+        callback: Callable[[list[Metric]], Any],
+        filters: Mapping[str, Any] | None = None,
+        last: int = 100,
+    ) -> Unsubscribe:
+        """Call `callback` with the newest metrics now and on change; returns how to stop."""
+        read = partial(reads.newest, reads.METRICS, filters, last)
+        return self._subscribe("subscribe_to_metrics", read, callback)

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 from mastra_convex._sync.base import StorageBase
+from mastra_convex._sync.subscription import Watch
+from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models_signals import (
     Aggregate,
     Group,
@@ -151,3 +153,20 @@ class ScoreEvents(StorageBase):
         subject = analytics.score(scorer_id, score_source)
         read = analytics.percentiles(subject, percentiles, interval, filters)
         return cast("list[PercentileSeries]", self._run("get_score_percentiles", read))
+
+    def watch_score_events(
+        self, filters: Mapping[str, Any] | None = None, last: int = 100
+    ) -> Watch[list[ScoreEvent]]:
+        """The newest scores that meet the filters, newest first, now and after each change."""
+        read = partial(reads.newest, reads.SCORES, filters, last)
+        return self._watch("watch_score_events", read)
+
+    def subscribe_to_score_events(
+        self,
+        callback: Callable[[list[ScoreEvent]], Any],
+        filters: Mapping[str, Any] | None = None,
+        last: int = 100,
+    ) -> Unsubscribe:
+        """Call `callback` with the newest scores now and on change; returns how to stop."""
+        read = partial(reads.newest, reads.SCORES, filters, last)
+        return self._subscribe("subscribe_to_score_events", read, callback)

@@ -72,14 +72,13 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     if args["orderBy"] == "timestamp":
         return list_signals(ctx, "scoreEvents", _INDEXES, args, also)
     require_service(ctx, "listing scores by score")
-    bounds = [args[name] for name in ("from", "to") if name in args]
     rest = {name: value for name, value in args.items() if name not in ("from", "to")}
-    found = list_by(ctx, "scoreEvents", _BY_SCORE, rest, also)
-    if bounds:
-        found.pop("total", None)
-        low, high = args.get("from", float("-inf")), args.get("to", float("inf"))
-        found["page"] = [each for each in found["page"] if low <= each["timestamp"] <= high]
-    return found
+    if len(rest) == len(args):
+        return list_by(ctx, "scoreEvents", _BY_SCORE, args, also)
+    low, high = args.get("from", float("-inf")), args.get("to", float("inf"))
+    return list_by(
+        ctx, "scoreEvents", _BY_SCORE, rest, also, lambda score: low <= score["timestamp"] <= high
+    )
 
 
 @storage_mutation(args={"scores": v.array(saved(score_event_fields))}, returns=v.null())

@@ -28,10 +28,10 @@ from mastra_convex.reads.signals import (
     Chosen,
     Kind,
     chosen,
+    payload_of,
     walked,
 )
 from mastra_convex.values.names import camel_case
-from mastra_convex.values.payload import decode_payload
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _AGGREGATIONS = ("sum", "avg", "min", "max", "count", "count_distinct", "last")
@@ -249,7 +249,7 @@ def _value(kind: Kind, document: Doc) -> float | None:
     if kind is not FEEDBACK:
         value: float = document["value" if kind is METRICS else "score"]
         return value
-    return numeric(decode_payload(document["value"]))
+    return numeric(payload_of(document, "value"))
 
 
 def numeric(value: Any) -> float | None:
@@ -267,8 +267,9 @@ def numeric(value: Any) -> float | None:
 
 
 def _label(document: Doc, key: str) -> str | None:
-    labels = decode_payload(document["labels"]) if "labels" in document else {}
-    return labels.get(key) if isinstance(labels, dict) else None
+    labels = payload_of(document, "labels")
+    value = labels.get(key) if isinstance(labels, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def _combined(samples: list[_Sample], aggregation: str) -> float | None:

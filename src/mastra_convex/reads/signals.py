@@ -28,6 +28,7 @@ from mastra_convex.reads.listing import (
     Found,
     Keep,
     Read,
+    Window,
     listing,
     merged,
     metadata_keep,
@@ -220,8 +221,12 @@ def _tags_keep(tags: Any) -> list[Keep]:
         raise InvalidArgumentError(
             f"filters.tags is a list of texts, not {tags!r:.60}", path="filters.tags"
         )
-    wanted = set(tags)
-    return [lambda d: wanted <= set(_payload(d, "tags") or ())] if wanted else []
+
+    def keep(document: Doc) -> bool:
+        own = payload_of(document, "tags")
+        return isinstance(own, list) and all(tag in own for tag in tags)
+
+    return [keep] if tags else []
 
 
 def _labels_keep(labels: Any) -> list[Keep]:
@@ -231,8 +236,13 @@ def _labels_keep(labels: Any) -> list[Keep]:
         raise InvalidArgumentError(
             f"filters.labels is a mapping, not {labels!r:.60}", path="filters.labels"
         )
-    wanted = {(named(k, "filters.labels"), named(v, "filters.labels")) for k, v in labels.items()}
-    return [lambda d: wanted <= (_payload(d, "labels") or {}).items()] if wanted else []
+    wanted = {named(k, "filters.labels"): named(v, "filters.labels") for k, v in labels.items()}
+
+    def keep(document: Doc) -> bool:
+        own = payload_of(document, "labels")
+        return isinstance(own, dict) and all(own.get(k) == v for k, v in wanted.items())
+
+    return [keep] if wanted else []
 
 
 def _one_of_keep(field: str, values: Sequence[str]) -> Keep:
@@ -246,9 +256,12 @@ def _all_of(keeps: list[Keep]) -> Keep | None:
     return lambda document: all(keep(document) for keep in keeps)
 
 
-def _payload(document: Doc, field: str) -> Any:
-    text = document.get(field)
-    return None if text is None else decode_payload(text)
+def payload_of(document: Doc, field: str) -> Any:
+    """The value of a payload, or None; also for what is no JSON, which other clients may save."""
+    try:
+        return decode_payload(document.get(field, "null"))
+    except ValueError:
+        return None
 
 
 def walked(calls: list[Call], keep: Keep | None, take: Callable[[Doc], None]) -> Read[None]:
@@ -277,6 +290,20 @@ def _listed(
     if len(calls) == 1:
         return (yield from listing(*calls[0], wanted, what.keep))
     return (yield from merged(calls, wanted, lambda document: document[field], what.keep))
+
+
+def newest(kind: Kind, filters: Any, last: Any) -> Read[list[Any]]:
+    """The newest `last` signals that meet the filters, newest first."""
+    if type(last) is not int or last < 1:
+        raise InvalidArgumentError(f"last must be >= 1 and whole, not {last!r:.60}", path="last")
+    what = chosen(kind, filters)
+    calls = what.calls(kind, "desc")
+    wanted = Window(0, last, include_total=False)
+    if len(calls) == 1:
+        found = yield from listing(*calls[0], wanted, what.keep, look_beyond=False)
+    else:
+        found = yield from merged(calls, wanted, lambda document: document["timestamp"], what.keep)
+    return _all(kind.model, found)
 
 
 def logs(

@@ -20,6 +20,8 @@ _MOST = 500
 _LONGEST = 256
 FIELDS = ("kind", "of", "key", "value")
 
+_LOOKED_AT = ("entityType", "entityName", "serviceName", "environment", "tags", "labels")
+
 # Kind, what it is of, key, value; see `Facets.note`.
 _Facet = tuple[str, str, str, str]
 
@@ -31,9 +33,17 @@ class Facets:
         self._ctx = ctx
         self._table = table
         self._noted: dict[_Facet, None] = {}
+        # What was taken in: the records of a batch are mostly alike.
+        self._seen: set[tuple[Any, ...]] = set()
 
     def note(self, record: Doc) -> None:
         """Take in a record that is written."""
+        raw = tuple([record.get(field) for field in _LOOKED_AT])
+        if "labels" in record:
+            raw = (*raw, record["name"])
+        if raw in self._seen:
+            return
+        self._seen.add(raw)
         kind, name = record.get("entityType", ""), record.get("entityName", "")
         if kind or name:
             self._add("entity", kind, "", name)
@@ -68,7 +78,9 @@ def _payload(record: Doc, field: str) -> Any:
 
 def _is_short(text: str) -> bool:
     """Whether a text can be a value in an index; one with half a character cannot."""
-    return len(text) <= _LONGEST and not any("\ud800" <= c <= "\udfff" for c in text)
+    if len(text) > _LONGEST:
+        return False
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def forget(ctx: MutationCtx, table: str) -> None:

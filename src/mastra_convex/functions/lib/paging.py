@@ -21,9 +21,10 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 MAX_SKIP = 100_000
 MAX_LOOK = 4000
 Keep = Callable[[Doc], bool]
+Show = Callable[[Doc], Doc]
 
 
-def arrivals_of(ctx: Ctx, table: str, args: Args) -> dict[str, Any]:
+def arrivals_of(ctx: Ctx, table: str, args: Args, show: Show = publish) -> dict[str, Any]:
     """Records in the order in which they came into the table, after `after` or the newest.
 
     `after` is the `position` of an earlier answer; without it the newest `limit` records are given.
@@ -38,8 +39,24 @@ def arrivals_of(ctx: Ctx, table: str, args: Args) -> dict[str, Any]:
     else:
         newest = arrivals.with_index(BY_CREATION_TIME).order("desc")
         page, done = newest.paginate(None, limit_of(args), MAX_PAGE_BYTES).page[::-1], True
-    position = page[-1]["_id"] if page else args.get("after", 0)
-    return {"page": [publish(d) for d in page], "position": position, "isDone": done}
+    positions = [args.get("after", 0), *(document["_id"] for document in page)]
+    records = _shown(page, show)
+    done = done and len(records) == len(page)
+    return {"page": records, "position": positions[len(records)], "isDone": done}
+
+
+def _shown(documents: list[Doc], show: Show) -> list[Doc]:
+    """The records of documents; of the first of them, if all are too many bytes."""
+    if show is publish:
+        return [publish(document) for document in documents]
+    records: list[Doc] = []
+    size = 0
+    for document in documents:
+        if size >= MAX_PAGE_BYTES:
+            break
+        records.append(show(document))
+        size += sum(len(value) for value in records[-1].values() if type(value) is str)
+    return records
 
 
 def limit_of(args: Args) -> int:
@@ -72,11 +89,13 @@ def page_of(
     values: tuple[str, ...],
     args: Args,
     keep: Keep | None = None,
+    show: Show = publish,
 ) -> dict[str, Any]:
     """One page of `table`: documents whose leading index fields are `values`, in order of the last.
 
     `args` are `list_args`. The total is given when it was asked for, is kept, and no time range
-    narrows the list. `keep` leaves documents out, so that the page may have fewer.
+    narrows the list. `keep` leaves documents out, so that the page may have fewer; `show` makes
+    records of them.
 
     With `skip`, so many of the list are passed over first, and `skipped` says how many were: where
     it is less, the page is empty, and the cursor goes on from there.
@@ -96,7 +115,10 @@ def page_of(
     query = ctx.db.query(table).with_index(index, inside).order(args["order"])
     cursor, limit, skip = args.get("cursor"), limit_of(args), skip_of(args)
     found = _paged(query, cursor, limit, skip, keep)
-    page: dict[str, Any] = {"page": [publish(d) for d in found.page], "cursor": found.cursor}
+    records = _shown(found.page, show)
+    cut = len(records) < len(found.page)
+    cursor = query.cursor_after(found.page[len(records) - 1]) if cut else found.cursor
+    page: dict[str, Any] = {"page": records, "cursor": cursor}
     if skip:
         page["skipped"] = found.skipped
     if args.get("withTotal") and low is None and high is None:
@@ -145,25 +167,34 @@ Indexes = Mapping[str, tuple[str, ...]]
 
 
 def list_by(
-    ctx: Ctx, table: str, indexes: Indexes, args: Args, also: tuple[str, ...] = ()
+    ctx: Ctx,
+    table: str,
+    indexes: Indexes,
+    args: Args,
+    also: tuple[str, ...] = (),
+    keep: Keep | None = None,
 ) -> dict[str, Any]:
     """One page of `table`, by the first index whose arguments are all given.
 
-    Records that differ from another argument of `indexes` or `also` are left out: then the page may
-    be shorter than asked for, and has no total. Raises `InvalidArgumentError` if no index serves.
+    Records that differ from another argument of `indexes` or `also`, or that `keep` leaves out, are
+    not in it: then the page may be shorter than asked for, and has no total. Raises
+    `InvalidArgumentError` if no index serves.
     """
     given = {name for names in (*indexes.values(), also) for name in names if name in args}
     for index, names in indexes.items():
         if given.issuperset(names):
             values = tuple(args[name] for name in names)
             left = given.difference(names)
-            if not left:
+            if not left and keep is None:
                 return page_of(ctx, table, index, values, args)
-            keep = _matching({name: args[name] for name in left})
-            return page_of(ctx, table, index, values, {**args, "withTotal": False}, keep)
+            matching = _matching({name: args[name] for name in left}, keep)
+            return page_of(ctx, table, index, values, {**args, "withTotal": False}, matching)
     wanted = "; or ".join(" and ".join(names) for names in indexes.values())
     raise InvalidArgumentError(f"a list of {table} needs {wanted}")
 
 
-def _matching(wanted: Args) -> Keep:
-    return lambda document: all(document.get(name) == value for name, value in wanted.items())
+def _matching(wanted: Args, keep: Keep | None) -> Keep:
+    return lambda document: (
+        all(document.get(name) == value for name, value in wanted.items())
+        and (keep is None or keep(document))
+    )
