@@ -4,6 +4,7 @@ import { convexTest } from "convex-test";
 import { expect, test } from "vitest";
 import given from "../scenarios/otlp/mapping.json";
 import { read } from "./lib/otlp.js";
+import { previewOf } from "./lib/otlpPreview.js";
 import { MalformedError } from "./lib/otlpValues.js";
 import schema from "./schema.js";
 
@@ -78,6 +79,41 @@ test("integers of 64 bits and JSON inside text stay exact", () => {
   expect(found!.attributes).toContain('"big":9007199254740993');
   expect(found!.input).toBe('{"n": 9007199254740993}');
   expect(found!.metadata).toBe('{"m":9007199254740993,"n":[9007199254740993]}');
+});
+
+// As tests/test_preview.py has them.
+const USER = { role: "user", content: "Where to?" };
+const PARTS = {
+  role: "user",
+  content: [{ type: "text", text: "a" }, { type: "image" }, "b", { type: "text", text: 5 }],
+};
+test.each<[unknown, string | undefined]>([
+  [null, undefined],
+  ["", undefined],
+  ["  \n", undefined],
+  [" Hello ", " Hello "],
+  ["x".repeat(100), "x".repeat(100)],
+  ["😀".repeat(101), `${"😀".repeat(100)}…`],
+  [5, "5"],
+  [true, "true"],
+  [{ q: "é" }, '{"q":"é"}'],
+  [{ messages: 5 }, '{"messages":5}'],
+  [[USER, { role: "assistant", content: "Rome" }, PARTS, 7], "Where to? | a b"],
+  [{ messages: [USER] }, "Where to?"],
+  [JSON.stringify([USER]), "Where to?"],
+  [JSON.stringify("quoted"), "quoted"],
+  ['"not closed', '"not closed'],
+  ["{not json", undefined],
+  [[], undefined],
+  [{}, "{}"],
+])("a preview of %j", (value, shown) => {
+  expect(previewOf(JSON.stringify(value))).toBe(shown);
+});
+
+test("a span has the preview of its input", () => {
+  const input = attributes({ "input.value": JSON.stringify({ messages: [USER] }) });
+  const [found] = read(requestOf([{ ...SPAN, attributes: input }])).spans;
+  expect(found!.inputPreview).toBe("Where to?");
 });
 
 test.each(["", "{", "[]", "7", '{"resourceSpans": 7}', '{"resourceSpans": [7]}'])(

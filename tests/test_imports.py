@@ -144,7 +144,7 @@ LAYERS = {
     "extras": Layer(("errors",), not_stdlib=WORK),
     "tokens": Layer(("errors", "extras"), third_party=("cryptography", "jwt")),
     "protocol": Layer((*FLOOR, "protocol"), not_stdlib=WORK),
-    "otlp": Layer((*FLOOR, "otlp", "updates"), not_stdlib=WORK),
+    "otlp": Layer((*FLOOR, "otlp", "span", "updates"), not_stdlib=WORK),
     "otlp.protobuf": Layer(
         (*FLOOR, "extras", "otlp"), not_stdlib=WORK, third_party=("google", "opentelemetry")
     ),

@@ -41,6 +41,7 @@ import type * as lib_observations from "../lib/observations.js";
 import type * as lib_otlp from "../lib/otlp.js";
 import type * as lib_otlpConventions from "../lib/otlpConventions.js";
 import type * as lib_otlpMeaning from "../lib/otlpMeaning.js";
+import type * as lib_otlpPreview from "../lib/otlpPreview.js";
 import type * as lib_otlpTold from "../lib/otlpTold.js";
 import type * as lib_otlpValues from "../lib/otlpValues.js";
 import type * as lib_ownership from "../lib/ownership.js";
@@ -122,6 +123,7 @@ declare const fullApi: ApiFromModules<{
   "lib/otlp": typeof lib_otlp;
   "lib/otlpConventions": typeof lib_otlpConventions;
   "lib/otlpMeaning": typeof lib_otlpMeaning;
+  "lib/otlpPreview": typeof lib_otlpPreview;
   "lib/otlpTold": typeof lib_otlpTold;
   "lib/otlpValues": typeof lib_otlpValues;
   "lib/ownership": typeof lib_ownership;

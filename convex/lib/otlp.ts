@@ -1,9 +1,10 @@
 /** OTLP in JSON as what `spans:save` takes. The twin of `otlp/mapping.py`, held by its cases. */
 
 import type { Infer } from "convex/values";
-import type { saved, spanFields } from "../validators.js";
+import type { saved, savedSpanFields } from "../validators.js";
 import * as conventions from "./otlpConventions.js";
 import { firstText, identityOf, spanType, tagsOf, typed } from "./otlpMeaning.js";
+import { previewOf } from "./otlpPreview.js";
 import { payloadsOf } from "./otlpTold.js";
 import type { Attributes, Value } from "./otlpValues.js";
 import {
@@ -24,7 +25,7 @@ import {
 } from "./otlpValues.js";
 import { elements, members } from "./payloads.js";
 
-export type SavedSpan = Infer<ReturnType<typeof saved<typeof spanFields>>>;
+export type SavedSpan = Infer<ReturnType<typeof saved<typeof savedSpanFields>>>;
 type Json = Record<string, unknown>;
 
 const MAX_ORIGIN = 65_536;
@@ -191,6 +192,12 @@ function documentOf(given: Json, origin: Origin): SavedSpan {
     ["warnings", warnings],
   ]);
   const links = objects(given, "links").map(linkOf);
+  const payloads = payloadsOf(
+    attributes,
+    events.map((event) => event.attributes),
+    kind,
+  );
+  const preview = payloads.input === undefined ? undefined : previewOf(payloads.input);
   const tags = tagsOf(attributes);
   const metadata = metadataOf(attributes);
   const whole = new Map([...typed(attributes, kind), ...attributes]);
@@ -211,11 +218,8 @@ function documentOf(given: Json, origin: Origin): SavedSpan {
     ...(metadata.size > 0 && { metadata: toJson(metadata) }),
     ...(tags.length > 0 && { tags: toJson(tags) }),
     ...(links.length > 0 && { links: toJson(links) }),
-    ...payloadsOf(
-      attributes,
-      events.map((event) => event.attributes),
-      kind,
-    ),
+    ...payloads,
+    ...(preview !== undefined && { inputPreview: preview }),
     extra: toJson(new Map([["otel", new Map([...otel, ...origin.otel])]])),
   };
 }

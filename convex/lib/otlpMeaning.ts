@@ -124,7 +124,10 @@ export function typed(attributes: Attributes, kind: string): Attributes {
 }
 
 function camelCase(name: string): string {
-  return name.replace(/_+$/, "").replace(/_+(.?)/g, (_, letter: string) => letter.toUpperCase());
+  const [first, ...rest] = name.replace(/_+$/, "").split("_");
+  return (
+    first + rest.map((word) => word.charAt(0).toUpperCase() + word.slice(1).toLowerCase()).join("")
+  );
 }
 
 /** The value if it is what is wanted, or says it. */

@@ -14,6 +14,7 @@ const GENERATED = {
   "server.js": `import * as server from "convex/server";
 export const query = server.queryGeneric;
 export const mutation = server.mutationGeneric;
+export const httpAction = server.httpActionGeneric;
 export const internalQuery = server.internalQueryGeneric;
 export const internalMutation = server.internalMutationGeneric;
 `,

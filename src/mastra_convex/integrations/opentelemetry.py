@@ -40,6 +40,8 @@ _SUPPRESS = "suppress_instrumentation"
 _AT_ONCE = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 _WARN_SECONDS = 30.0
+# How long the end of a program waits for a storage that is out of reach.
+_END_MILLISECONDS = 10_000
 _EXIT_STATUS = 128 + signal.SIGTERM
 
 
@@ -125,7 +127,7 @@ class ConvexSpanProcessor(SpanProcessor):
         """Write all that is waiting, and close what is still open as interrupted."""
         if self._closed:
             return
-        written = self.force_flush()
+        written = self.force_flush(_END_MILLISECONDS)
         self._closed = True
         self._filled.set()
         self._hurry.set()
@@ -204,15 +206,14 @@ class ConvexSpanProcessor(SpanProcessor):
     def _give_up(self, error: Exception) -> None:
         """End without having written all, and let nobody wait for it."""
         self._closed = True
-        lost = self._writer.forget()
-        while self._queue:
-            item = self._queue.popleft()
-            if isinstance(item, _Mark):
-                item.reached.set()
-            else:
-                lost += isinstance(item, ReadableSpan)
+        left = list(self._queue)
+        self._queue.clear()
+        lost = self._writer.forget() + sum(isinstance(item, ReadableSpan) for item in left)
         if lost:
             logger.error("%d spans are lost: %s", lost, error)
+        for item in left:
+            if isinstance(item, _Mark):
+                item.reached.set()
 
     def _leave_to_parent(self) -> None:
         """In a fork there is no thread, and what waits is the parent's."""
@@ -256,7 +257,7 @@ _PROCESSORS: weakref.WeakSet[ConvexSpanProcessor] = weakref.WeakSet()
 
 def _flush_all() -> None:
     for processor in list(_PROCESSORS):
-        processor.force_flush()
+        processor.force_flush(_END_MILLISECONDS)
 
 
 def _after_fork() -> None:

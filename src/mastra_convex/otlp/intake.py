@@ -12,6 +12,7 @@ from mastra_convex.otlp.answers import Encoding
 from mastra_convex.otlp.mapping import document_of
 from mastra_convex.otlp.span import BadSpanError, OtelSpan
 from mastra_convex.otlp.wire import MalformedError
+from mastra_convex.span import Span
 from mastra_convex.updates import in_batches
 
 # As many reasons as one wants to read.
@@ -83,6 +84,7 @@ def _documents(
         try:
             if isinstance(span, BadSpanError):
                 raise span
-            yield document_of(span)
+            # Through the model, as what clients save: it adds what lists show of a span.
+            yield Span.encode(Span.of(document_of(span)))
         except BadSpanError as error:
             rejected.add(f"span {number}: {error}")
