@@ -1,4 +1,5 @@
-// Mastra's memory on @mastra/libsql, timed from outside: one call per line in, its microseconds out.
+// Mastra's memory on @mastra/libsql, timed from outside: one call per line in, its microseconds out,
+// by the clock and of the processor.
 //
 // The file is the first argument. WAL and synchronous=FULL, as ours: the store has no setting for
 // that, and opens a new connection after each transaction, so it is set again before each call.
@@ -24,10 +25,12 @@ for await (const line of createInterface({ input: process.stdin })) {
   const given = decoded(args);
   await client.execute("PRAGMA synchronous = FULL");
   const start = process.hrtime.bigint();
+  const before = process.cpuUsage();
   const value = await memory[method](...given);
+  const { user, system } = process.cpuUsage(before);
   const spent = Number(process.hrtime.bigint() - start) / 1000;
   const { rows } = await client.execute("PRAGMA synchronous");
   process.stdout.write(
-    `${JSON.stringify({ spent, value: value ?? null, synchronous: rows[0][0] })}\n`,
+    `${JSON.stringify({ spent, cpu: user + system, value: value ?? null, synchronous: rows[0][0] })}\n`,
   );
 }

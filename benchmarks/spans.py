@@ -1,9 +1,10 @@
-"""Spans: a batch of 1,000 with bodies of 4 KiB, and the structure of their trace, in two sizes."""
+"""Spans: a batch of 1,000 with bodies of 4 KiB, their structure, pages of the list of traces."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import Any
@@ -13,6 +14,7 @@ from _common import Floor, microseconds, report, take_turns
 from mastra_convex import ConvexStorage
 
 BATCH, ROUNDS = 1000, 9
+FEW, MANY = 400, 10_000
 BODY = {"text": "The flight leaves at nine and has two seats left. " * 80}
 MORE = 40
 _NUMBERS = count()
@@ -53,6 +55,40 @@ def _save(storage: ConvexStorage) -> None:
     storage.batch_create_spans(_spans(f"t{next(_NUMBERS)}"))
 
 
+def _pages(storage: ConvexStorage) -> None:
+    """A page of 20 of the traces of one of ten resources, and of all, among few and among many."""
+    own = {"resourceId": "r3"}
+    lists: dict[str, Callable[[], object]] = {
+        "light page of a resource's": lambda: storage.list_traces_light(filters=own, per_page=20),
+        "whole page of a resource's": lambda: storage.list_traces(filters=own, per_page=20),
+        "light page of all": lambda: storage.list_traces_light(per_page=20),
+    }
+    _save_traces(storage, FEW)
+    small = take_turns(ROUNDS, *lists.values())
+    _save_traces(storage, MANY - FEW)
+    large = take_turns(ROUNDS, *lists.values())
+    for name, many, few in zip(lists, large, small):
+        figures = f"({microseconds(many)} : {microseconds(few)})"
+        report(f"{name} traces, 20 of {MANY:,} against {FEW:,} {figures}", many, few, 1.5)
+
+
+def _save_traces(storage: ConvexStorage, count: int) -> None:
+    storage.batch_create_spans(
+        {
+            "traceId": f"root{next(_NUMBERS)}",
+            "spanId": "root",
+            "name": "agent",
+            "spanType": "agent_run",
+            "startedAt": 1_700_000_000_000 + n,
+            "resourceId": f"r{n % 10}",
+            "threadId": f"t{n % 100}",
+            "entityId": "agent",
+            "input": BODY,
+        }
+        for n in range(count)
+    )
+
+
 def main() -> None:
     """Measure and print."""
     floor = Floor()
@@ -72,6 +108,7 @@ def main() -> None:
         figures = f"({microseconds(large)} : {microseconds(small)})"
         grown = f"{(ROUNDS + MORE + 1) * BATCH:,} spans against {(ROUNDS + 1) * BATCH:,}"
         report(f"structure of {BATCH:,}, {grown} {figures}", large, small, 1.5)
+        _pages(storage)
     path.unlink(missing_ok=True)
     floor.close()
 

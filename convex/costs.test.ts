@@ -22,7 +22,9 @@ const messages = (count: number, name: string, threadId = "t1") =>
 const trace = (id: string) => ({ id, threadId: "t1", runId: "r", scope: "s", name: "n" });
 const spans = Array.from({ length: 10 }, (_, i) => ({
   ...{ traceId: "s", spanId: `s${i}`, name: "n", spanType: "generic", startedAt: i, input: "1" },
-  ...(i > 0 && { parentSpanId: "s0" }),
+  ...(i > 0
+    ? { parentSpanId: "s0" }
+    : { spanType: "agent_run", resourceId: "alice", messageId: "m" }),
 }));
 const score = (id: string) => ({ id, threadId: "t1", agentName: "a", type: "live" });
 const run = (id: string, stateType: string) => ({
@@ -110,6 +112,7 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ],
   ["the 40 newest messages", "messages:listArrived", { limit: 40 }],
   ["10 messages by their ids", "messages:listById", { ids: messages(10, "m").map((m) => m.id) }],
+  ["40 messages of two threads", "messages:listByThreads", { ...page, threadIds: ["t1", "t2"] }],
   ["40 messages of a resource", "messages:listByResource", { ...page, resourceId: "alice" }],
   [
     "how many it has, in two threads",
@@ -202,7 +205,25 @@ const CALLS: [what: string, path: string, args: Record<string, unknown>][] = [
   ["a span by its id", "spans:get", { traceId: "s", spanId: "s1" }],
   ["the root of a trace", "spans:getRoot", { traceId: "s" }],
   ["its structure, 10 spans", "spans:list", { traceId: "s", order: "asc", limit: 40 }],
-  ["5 of them whole", "spans:listById", { traceId: "s", spanIds: ["s1", "s2", "s3", "s4", "s5"] }],
+  [
+    "5 of them whole",
+    "spans:listById",
+    { spans: spans.slice(1, 6).map(({ traceId, spanId }) => ({ traceId, spanId })) },
+  ],
+  [
+    "the traces of a resource, one",
+    "spans:listTraces",
+    { ...page, orderBy: "startedAt", resourceId: "alice", withTotal: true },
+  ],
+  ["all branches, one", "spans:listBranches", { ...page, orderBy: "startedAt" }],
+  ["the traces that came in, one", "spans:listArrived", { list: "traces", limit: 40 }],
+  ["the traces of a message, one", "spans:listByMessage", { messageId: "m", limit: 40 }],
+  ["the messages of a trace, one", "spans:listMessageIds", { traceId: "s", limit: 40 }],
+  [
+    "what a tracer has left open, of which there is nothing",
+    "spans:listOpen",
+    { openedBy: "host", order: "asc", limit: 40 },
+  ],
   ["deleting a trace of 10 spans", "spans:removeTraces", { traceIds: ["s"] }],
   ["100 new logs of a trace", "logs:save", { logs: logs(100) }],
   ["the same logs once more", "logs:save", { logs: logs(100) }],

@@ -82,6 +82,7 @@ test("every function is public, a step of one that is, or the operator's", () =>
   const internal = all.filter(([, { visibility }]) => visibility === "internal");
   expect(internal.map(([path]) => path).sort()).toEqual([
     "mastra/cache:handle",
+    "mastra/storage:deleteMore",
     "mastra/storage:handle",
     "schedules:removeMore",
     "spans:work",

@@ -60,11 +60,12 @@ const LISTS: [path: string, criteria: Record<string, string>, index: string][] =
   ["workflowRuns:list", { resourceId: "mine" }, "by_resource"],
   ["workflowRuns:list", { stateType: "mine" }, "by_status"],
 ];
-// Measured elsewhere: in limits.test.ts, costs.test.ts, spans.test.ts, signals.test.ts and
-// unattended.test.ts.
+// Measured elsewhere: in limits.test.ts, costs.test.ts, spans.test.ts, traceLists.test.ts,
+// signals.test.ts and unattended.test.ts.
 const ELSEWHERE = [
   ...["messages:listBeside", "messages:listByResource", "observationalMemory:list"],
-  ...["spans:list", "spans:listById"],
+  ...["spans:list", "spans:listById", "spans:listOpen", "spans:listTraces", "spans:listBranches"],
+  ...["spans:listArrived", "spans:listByMessage", "spans:listMessageIds"],
   ...["logs:list", "metrics:list", "metrics:listNames", "scoreEvents:list", "feedback:list"],
   "discovery:list",
   ...["scores:list", "schedules:list", "schedules:listDue", "schedules:listTriggers"],
@@ -74,6 +75,7 @@ const ELSEWHERE = [
 const OTHERS = [
   ...ELSEWHERE,
   "messages:paginate",
+  "messages:listByThreads",
   "messages:listById",
   "messages:listArrived",
   "threads:listArrived",
@@ -149,6 +151,30 @@ test.each(LISTS)("%s %o by %s", async (path, criteria, index) => {
     const { withTotal: _, ...rest } = args;
     const deep = await lean(deployment, path, { ...rest, skip: LIMIT });
     expect(deep.reply).toEqual({ ...next.reply, total: undefined, skipped: LIMIT });
+  }
+});
+
+test.each(["asc", "desc"])("messages:listByThreads, %s", async (order) => {
+  const deployment = await filled("threads", "messages");
+  const threadIds = ["t0", "t1"];
+  const ids = Array.from({ length: 2 * MANY }, (_, i) => `m${i}`);
+  if (order === "desc") ids.reverse();
+  for (const skip of [undefined, 100]) {
+    const args = { threadIds, order, limit: LIMIT, withTotal: true };
+    const { reply, documents } = await measured(deployment, "messages:listByThreads", {
+      ...args,
+      ...(skip && { skip }),
+    });
+    const start = skip ?? 0;
+    expect(reply.page.map((each: any) => each.id)).toEqual(ids.slice(start, start + LIMIT));
+    // Of each thread rows are read ahead.
+    expect(documents).toBeLessThanOrEqual(2 * (start + LIMIT) + BESIDE);
+    const { cursor } = reply;
+    const next = await measured(deployment, "messages:listByThreads", { ...args, cursor });
+    expect(next.reply.page.map((each: any) => each.id)).toEqual(
+      ids.slice(start + LIMIT, start + 2 * LIMIT),
+    );
+    expect(next.documents).toBeLessThanOrEqual(2 * LIMIT + BESIDE);
   }
 });
 

@@ -14,6 +14,7 @@ import { jobOf } from "./lib/cascade.js";
 import { load } from "./lib/chunks.js";
 import * as counters from "./lib/counters.js";
 import { conflict, invalidArgument, notFound, unauthenticated } from "./lib/errors.js";
+import { MAX_THREADS, messagesOf } from "./lib/merging.js";
 import { nothingPaginated, paginated } from "./lib/pagination.js";
 import { arrivalsOf, limitOf, nothing, pageOf } from "./lib/paging.js";
 import { mergeContent } from "./lib/payloads.js";
@@ -62,6 +63,23 @@ export const list = storageQuery({
       }
     }
     return found;
+  },
+});
+
+/**
+ * A page of the messages of up to 100 threads, by `createdAt`, then thread, then `seq`.
+ *
+ * Threads are in the order given; those that the caller may not see are left out.
+ */
+export const listByThreads = storageQuery({
+  args: { threadIds: v.array(v.string()), resourceId: v.optional(v.string()), ...listArgs },
+  returns: page(messageFields),
+  handler: (ctx, args) => {
+    const { length } = args.threadIds;
+    if (length > MAX_THREADS || new Set(args.threadIds).size < length) {
+      throw invalidArgument(`threadIds are up to ${MAX_THREADS} different ids, not ${length}`);
+    }
+    return messagesOf(ctx, new Threads(ctx), args);
   },
 });
 

@@ -65,7 +65,7 @@ const INSTALLATION = {
 };
 const SPAN = {
   ...{ traceId: "s", spanId: "root", name: "n", spanType: "agent_run", startedAt: 1 },
-  resourceId: "alice",
+  ...{ resourceId: "alice", messageId: "m" },
 };
 const OF = { traceId: "s", resourceId: "alice", entityType: "agent", timestamp: 1 };
 const LOG = { ...OF, logId: "l", level: "info", message: '"x"' };
@@ -92,6 +92,7 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   ],
   "messages:listArrived": [{ limit: 10 }, DENIED, DENIED],
   "messages:listById": [{ ids: ["m"] }, FINE, FINE],
+  "messages:listByThreads": [{ ...page, threadIds: ["t"] }, FINE, FINE],
   "messages:listByResource": [{ ...page, resourceId: "alice" }, FINE, FINE],
   "messages:countByResource": [{ resourceId: "alice", limit: 10 }, FINE, FINE],
   "messages:listBeside": [{ around: [{ id: "m", previous: 1, next: 1 }] }, FINE, FINE],
@@ -112,7 +113,13 @@ const CASES: Record<string, [args: Record<string, unknown>, alice: string, bob: 
   "spans:get": [{ traceId: "s", spanId: "root" }, FINE, FINE],
   "spans:getRoot": [{ traceId: "s" }, FINE, FINE],
   "spans:list": [{ ...page, traceId: "s" }, FINE, FINE],
-  "spans:listById": [{ traceId: "s", spanIds: ["root"] }, FINE, FINE],
+  "spans:listById": [{ spans: [{ traceId: "s", spanId: "root" }] }, FINE, FINE],
+  "spans:listTraces": [{ ...page, orderBy: "startedAt", resourceId: "alice" }, FINE, FINE],
+  "spans:listBranches": [{ ...page, orderBy: "endedAt", traceId: "s" }, FINE, FINE],
+  "spans:listArrived": [{ list: "traces", limit: 10 }, DENIED, DENIED],
+  "spans:listByMessage": [{ messageId: "m", limit: 10 }, FINE, FINE],
+  "spans:listMessageIds": [{ traceId: "s", limit: 10 }, FINE, FINE],
+  "spans:listOpen": [{ ...page, openedBy: "host" }, DENIED, DENIED],
   "spans:save": [{ spans: [SPAN] }, DENIED, DENIED],
   "spans:update": [{ spans: [{ traceId: "s", spanId: "root", name: "x" }] }, DENIED, DENIED],
   "spans:removeTraces": [{ traceIds: ["s"] }, DENIED, DENIED],

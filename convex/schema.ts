@@ -23,7 +23,9 @@ import {
   scheduleTriggerFields,
   scoreFields,
   spanBodyFields,
+  spanPreview,
   spanRowFields,
+  spansAt,
   threadFields,
   time,
   traceFields,
@@ -33,6 +35,21 @@ import { feedbackFields, logFields, metricFields, scoreEventFields } from "./val
 
 // Fields whose text rests in `chunks`, and how long it is there (lib/chunks.ts).
 const chunked = v.optional(v.array(v.object({ field: v.string(), bytes: v.number() })));
+
+// What the lists of traces and branches have of a span: what they are narrowed and ordered by.
+const listedFields = {
+  trace: v.string(),
+  spanId: v.string(),
+  startedAt: time(),
+  // When it ended; while it runs, later than anything (lib/listed.ts).
+  endsAt: time(),
+  status: v.string(),
+  resourceId: v.optional(v.string()),
+  threadId: v.optional(v.string()),
+  runId: v.optional(v.string()),
+  entityId: v.optional(v.string()),
+  chunked,
+};
 
 export const tables = {
   threads: defineTable({
@@ -62,7 +79,7 @@ export const tables = {
   resources: defineTable({ ...resourceFields, chunked })
     // get, save, update
     .index("by_key", ["id"]),
-  traces: defineTable({ ...traceFields, chunked })
+  traces: defineTable({ ...traceFields, ...spansAt, chunked })
     // get, save
     .index("by_key", ["id"])
     // lists by one criterion, in time
@@ -88,11 +105,16 @@ export const tables = {
   })
     // get, save
     .index("by_key", ["traceId"]),
-  spans: defineTable({ trace: v.string(), ...spanRowFields, chunked })
+  spans: defineTable({ trace: v.string(), ...spanRowFields, ...spanPreview, chunked })
     // get, save, update
     .index("by_key", ["trace", "spanId"])
     // a trace's structure, in the order of arrival: what comes later moves no page before it
-    .index("by_trace", ["trace"]),
+    .index("by_trace", ["trace"])
+    // the traces that name a message, and the messages that a trace names
+    .index("by_message", ["messageId", "trace"])
+    .index("by_trace_message", ["trace", "messageId"])
+    // what somebody traces at present, or has left behind
+    .index("by_opener", ["openedBy"]),
   // What is large of a span, so that lists and structures need not read it.
   spanBodies: defineTable({
     trace: v.string(),
@@ -102,6 +124,48 @@ export const tables = {
   })
     // get, save, update
     .index("by_key", ["trace", "spanId"]),
+  // The list of traces: one document for each that has a root, with what is kept of it.
+  traceRoots: defineTable({
+    ...listedFields,
+    messageId: v.optional(v.string()),
+    failed: v.boolean(),
+  })
+    // get, save
+    .index("by_key", ["trace"])
+    // lists by one criterion, by beginning
+    .index("by_started", ["startedAt"])
+    .index("by_message_started", ["messageId", "startedAt"])
+    .index("by_run_started", ["runId", "startedAt"])
+    .index("by_thread_started", ["threadId", "startedAt"])
+    .index("by_resource_started", ["resourceId", "startedAt"])
+    .index("by_entity_started", ["entityId", "startedAt"])
+    .index("by_status_started", ["status", "startedAt"])
+    // and by end
+    .index("by_ended", ["endsAt"])
+    .index("by_message_ended", ["messageId", "endsAt"])
+    .index("by_run_ended", ["runId", "endsAt"])
+    .index("by_thread_ended", ["threadId", "endsAt"])
+    .index("by_resource_ended", ["resourceId", "endsAt"])
+    .index("by_entity_ended", ["entityId", "endsAt"])
+    .index("by_status_ended", ["status", "endsAt"]),
+  // The list of branches: one document for each span that anchors one (lib/listed.ts).
+  traceBranches: defineTable(listedFields)
+    // get, save
+    .index("by_key", ["trace", "spanId"])
+    // lists by one criterion, by beginning
+    .index("by_started", ["startedAt"])
+    .index("by_trace_started", ["trace", "startedAt"])
+    .index("by_run_started", ["runId", "startedAt"])
+    .index("by_thread_started", ["threadId", "startedAt"])
+    .index("by_resource_started", ["resourceId", "startedAt"])
+    .index("by_entity_started", ["entityId", "startedAt"])
+    // and by end
+    .index("by_ended", ["endsAt"])
+    .index("by_trace_ended", ["trace", "endsAt"])
+    .index("by_run_ended", ["runId", "endsAt"])
+    .index("by_thread_ended", ["threadId", "endsAt"])
+    .index("by_resource_ended", ["resourceId", "endsAt"])
+    .index("by_entity_ended", ["entityId", "endsAt"]),
   logs: defineTable({ ...logFields, chunked })
     // get, save
     .index("by_key", ["logId"])
@@ -242,7 +306,7 @@ export const tables = {
   // The elements of a list, which they name by its `_id` as text.
   cacheItems: defineTable({ list: v.string(), position: v.number(), value: payload() })
     // a range of a list
-    .index("by_list", ["list", "position"]),
+    .index("by_key", ["list", "position"]),
   // What discovery lists: values that spans, logs and metrics have had (lib/facets.ts).
   facets: defineTable({
     kind: v.string(),

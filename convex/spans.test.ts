@@ -34,6 +34,8 @@ const span = <F extends object>(spanId: string, fields?: F) => ({
   ...(fields as F),
 });
 
+const keys = (ids: string[]) => ids.map((spanId) => ({ traceId: "t", spanId }));
+
 const save = (deployment: Deployment, ...spans: Record<string, unknown>[]) =>
   mutation(deployment, "spans:save", { spans });
 
@@ -58,29 +60,40 @@ async function longTrace(deployment: Deployment, count: number) {
   }
 }
 
-/** All pages of a trace's structure, and the most that one call read. */
-async function structure(deployment: Deployment) {
+/** Pages of a trace's structure, all or so many, and the most that one call read. */
+async function structure(deployment: Deployment, { order = "asc", pages = Infinity } = {}) {
   const ids: string[] = [];
   const most = { documents: 0, bytes: 0 };
   let cursor: string | null = null;
+  let left = pages;
   do {
-    const args = { traceId: "t", order: "asc", limit: 500, ...(cursor && { cursor }) };
+    const args = { traceId: "t", order, limit: 500, ...(cursor && { cursor }) };
     const found = await measured(deployment, "spans:list", args);
     ids.push(...found.reply.page.map(({ spanId }: { spanId: string }) => spanId));
     most.documents = Math.max(most.documents, found.documents);
     most.bytes = Math.max(most.bytes, found.bytes);
     cursor = found.reply.cursor;
-  } while (cursor !== null);
+    left -= 1;
+  } while (cursor !== null && left > 0);
   return { ids, most };
 }
 
-test("a trace of 6,000 spans is opened", { timeout: 60_000 }, async () => {
+test("a trace of 10,000 spans is opened", { timeout: 120_000 }, async () => {
   const deployment = deploy();
-  await longTrace(deployment, 6000);
+  await longTrace(deployment, 10_000);
   const input = JSON.stringify("x".repeat(3 * MIB));
   await save(deployment, span("s5007", { startedAt: 5007, parentSpanId: "s50", input }));
-  const { ids, most } = await structure(deployment);
-  expect(ids).toEqual(Array.from({ length: 6000 }, (_, i) => `s${i}`));
+  // Pages of both ends: for each page, convex-test goes through the whole table several times.
+  const { ids, most } = await structure(deployment, { pages: 2 });
+  expect(ids).toEqual(Array.from({ length: 1000 }, (_, i) => `s${i}`));
+  const end = await structure(deployment, { order: "desc", pages: 1 });
+  expect(end.ids).toEqual(Array.from({ length: 500 }, (_, i) => `s${9999 - i}`));
+  expect(end.most.documents).toBeLessThanOrEqual(506);
+  // Its row is read from the list, without a body.
+  const all = { orderBy: "startedAt", order: "desc", limit: 20 };
+  const listed = await measured(deployment, "spans:listTraces", all);
+  expect([listed.reply.page.length, listed.documents]).toEqual([1, 2]);
+  expect(listed.bytes).toBeLessThan(1000);
   // A page reads its rows, the trace, the row after, and where its walks began: no body.
   expect(most.documents).toBeLessThanOrEqual(506);
   expect(most.bytes).toBeLessThan(500 * 400);
@@ -88,7 +101,7 @@ test("a trace of 6,000 spans is opened", { timeout: 60_000 }, async () => {
   const branch = ["s50", ...Array.from({ length: 8 }, (_, i) => `s${5000 + i}`)];
   const found: string[] = [];
   for (let left = branch; left.length > 0;) {
-    const args = { traceId: "t", spanIds: left };
+    const args = { spans: keys(left) };
     const { reply, bytes, documents } = await measured(deployment, "spans:listById", args);
     expect(bytes).toBeLessThan(8.1 * MIB);
     expect(documents).toBeLessThan(2 * branch.length + 10);
@@ -103,6 +116,9 @@ test("a trace of 6,000 spans is opened", { timeout: 60_000 }, async () => {
 test("a trace of 2,500 spans is deleted, and comes anew", { timeout: 120_000 }, async () => {
   const deployment = deploy();
   await longTrace(deployment, 2500);
+  expect((await structure(deployment)).ids).toEqual(
+    Array.from({ length: 2500 }, (_, i) => `s${i}`),
+  );
   await mutation(deployment, "spans:removeTraces", { traceIds: ["t"] });
   expect(await query(deployment, "spans:getRoot", { traceId: "t" })).toBeNull();
   expect((await structure(deployment)).ids).toEqual([]);
@@ -129,8 +145,7 @@ test(
     let left = ["a", "b", "c"];
     for (let calls = 1; left.length > 0; calls += 1) {
       const { reply, bytes } = await measured(deployment, "spans:listById", {
-        traceId: "t",
-        spanIds: left,
+        spans: keys(left),
       });
       expect(bytes).toBeLessThan(16 * MIB);
       expect(reply.page).toHaveLength(1);
@@ -161,25 +176,30 @@ test("500 spans are saved over, changed and deleted", { timeout: 120_000 }, asyn
     save(
       deployment,
       ...every((n) => ({
-        ...{ name: "n", spanType: "generic", startedAt: n, input, error: "1" },
+        // Each is a branch too.
+        ...{ name: "n", spanType: "tool_call", startedAt: n, input, error: "1", runId: "r" },
         ...(n >= 50 && { parentSpanId: `s${n % 50}` }),
       })),
     );
   await fill("1");
   await fill("2");
   await mutation(deployment, "spans:update", {
-    spans: every(() => ({ output: "3", cleared: ["error", "input"] })),
+    spans: every(() => ({ output: "3", endedAt: 9, cleared: ["error", "input"] })),
   });
   const changed = await dump(deployment);
   expect(changed.spanBodies!.every(({ input, output }) => !input && output === "3")).toBe(true);
   expect(changed.spanTraces!.some(({ failed }) => failed)).toBe(false);
   expect(changed.counters).toEqual([]);
+  expect(changed.traceRoots).toHaveLength(50);
+  expect(changed.traceBranches).toHaveLength(500);
+  expect(changed.traceRoots!.some(({ failed }) => failed)).toBe(false);
+  expect(changed.traceBranches!.every(({ status }) => status === "success")).toBe(true);
   await mutation(deployment, "spans:removeTraces", {
     traceIds: Array.from({ length: 50 }, (_, n) => `t${n}`),
   });
   await settle(deployment);
-  const { spanTraces, spans, spanBodies } = await dump(deployment);
-  expect([spanTraces, spans, spanBodies]).toEqual([[], [], []]);
+  const { spanTraces, spans, spanBodies, traceRoots, traceBranches } = await dump(deployment);
+  expect([spanTraces, spans, spanBodies, traceRoots, traceBranches]).toEqual([[], [], [], [], []]);
 });
 
 test("more traces than one transaction clears are cleared", { timeout: 60_000 }, async () => {

@@ -8,7 +8,7 @@
 
 import { v } from "convex/values";
 import { requireService, storageMutation, storageQuery, storageStep } from "./lib/access.js";
-import { invalidArgument, notFound } from "./lib/errors.js";
+import { notFound } from "./lib/errors.js";
 import { nothing, pageOf } from "./lib/paging.js";
 import * as records from "./lib/records.js";
 import { hideTrace, removeSpans } from "./lib/spanRemoval.js";
@@ -17,22 +17,26 @@ import {
   checkCount,
   MAX_SPANS,
   MAX_TRACES,
-  saveSpan,
-  someById,
+  saveSpans,
+  someByKey,
   Traces,
   visibleTrace,
   whole,
 } from "./lib/spans.js";
 import type { Public } from "./lib/tables.js";
+import { arrived, listed, LISTS, messageIdsOf, tracesOfMessage } from "./lib/traceLists.js";
 import {
   LIGHT,
   lightSpanFields,
   listArgs,
+  listedSpanFields,
   page,
   record,
   saved,
+  savedSpanFields,
   spanChange,
   spanFields,
+  spanFilters,
 } from "./validators.js";
 
 const { from: _from, to: _to, ...pageArgs } = listArgs;
@@ -80,33 +84,95 @@ function light(span: Public<"spans">) {
   >;
 }
 
+/** A page of the spans that somebody has opened and not closed, without their bodies. */
+export const listOpen = storageQuery({
+  args: { openedBy: v.string(), ...pageArgs },
+  returns: page(lightSpanFields),
+  handler: async (ctx, { openedBy, ...args }) => {
+    requireService(ctx, "listing open spans");
+    const found = await pageOf(ctx, "spans", "by_opener", [openedBy], args);
+    return { ...found, page: found.page.map(light) };
+  },
+});
+
 /**
- * The spans of a trace with these ids that there are, with their bodies, in that order.
+ * The spans with these ids that there are, with their bodies, in that order.
  *
  * A call ends before it reads too much; `rest` says how many ids it has not looked at.
  */
 export const listById = storageQuery({
-  args: { traceId: v.string(), spanIds: v.array(v.string()) },
+  args: { spans: v.array(v.object({ traceId: v.string(), spanId: v.string() })) },
   returns: v.object({ page: v.array(record(spanFields)), rest: v.number() }),
-  handler: (ctx, args) => someById(ctx, args.traceId, args.spanIds),
+  handler: (ctx, args) => someByKey(ctx, args.spans),
+});
+
+/**
+ * A page of traces, a row each, by beginning or end: those whose root meets all of the criteria.
+ *
+ * The narrowest criterion is read from its index, with its total. What differs from another one is
+ * left out: then a page may be shorter than asked for, and has no total.
+ */
+export const listTraces = storageQuery({
+  args: {
+    ...spanFilters,
+    hasChildError: v.optional(v.boolean()),
+    orderBy: v.union(v.literal("startedAt"), v.literal("endedAt")),
+    ...listArgs,
+  },
+  returns: page(listedSpanFields),
+  handler: (ctx, args) => listed(ctx, "traceRoots", args),
+});
+
+/** As `listTraces`, of the spans that anchor a branch, whatever their traces' roots are. */
+export const listBranches = storageQuery({
+  args: {
+    ...spanFilters,
+    orderBy: v.union(v.literal("startedAt"), v.literal("endedAt")),
+    ...listArgs,
+  },
+  returns: page(listedSpanFields),
+  handler: (ctx, args) => listed(ctx, "traceBranches", args),
+});
+
+/** Rows of either list in the order in which they came into it, after `after` or the newest. */
+export const listArrived = storageQuery({
+  args: {
+    list: v.union(v.literal("traces"), v.literal("branches")),
+    after: v.optional(v.number()),
+    limit: v.number(),
+  },
+  returns: v.object({
+    page: v.array(record(listedSpanFields)),
+    position: v.number(),
+    isDone: v.boolean(),
+  }),
+  handler: (ctx, { list, ...args }) => arrived(ctx, LISTS[list], args),
+});
+
+/** Rows of the traces of which some span names the message; `cursor` is where to go on, or null. */
+export const listByMessage = storageQuery({
+  args: { messageId: v.string(), cursor: v.optional(v.string()), limit: v.number() },
+  returns: v.object({
+    page: v.array(record(listedSpanFields)),
+    cursor: v.union(v.string(), v.null()),
+  }),
+  handler: (ctx, args) => tracesOfMessage(ctx, args),
+});
+
+/** The ids of the messages that spans of a trace name, each once, in order, after `after`. */
+export const listMessageIds = storageQuery({
+  args: { traceId: v.string(), after: v.optional(v.string()), limit: v.number() },
+  returns: v.array(v.string()),
+  handler: (ctx, args) => messageIdsOf(ctx, args),
 });
 
 /** Save spans by trace and id, replacing those that are there; all of them, or none. */
 export const save = storageMutation({
-  args: { spans: v.array(saved(spanFields)) },
+  args: { spans: v.array(saved(savedSpanFields)) },
   returns: v.null(),
   handler: async (ctx, { spans }) => {
     requireService(ctx, "saving spans");
-    checkCount(spans.length, "spans", MAX_SPANS);
-    const traces = new Traces(ctx);
-    for (const span of spans) {
-      if (!span.traceId || !span.spanId) {
-        throw invalidArgument("a span's traceId and spanId must not be empty; give both");
-      }
-      await saveSpan(ctx, traces, span);
-      ctx.load.check("read", "saving spans");
-    }
-    await traces.write();
+    await saveSpans(ctx, spans);
     return null;
   },
 });

@@ -5,9 +5,21 @@
 
 import { v } from "convex/values";
 import { type Reader, requireService, storageMutation, storageQuery } from "./lib/access.js";
+import { invalidArgument } from "./lib/errors.js";
 import { MAX_PAGE, nothing, pageOf } from "./lib/paging.js";
 import * as records from "./lib/records.js";
-import { listArgs, page, record, saved, traceFields } from "./validators.js";
+import { saveSpans } from "./lib/spans.js";
+import {
+  listArgs,
+  page,
+  record,
+  saved,
+  savedSpanFields,
+  spansAt,
+  traceFields,
+} from "./validators.js";
+
+const storedFields = { ...traceFields, ...spansAt };
 
 const CRITERIA = [
   ["threadId", "by_thread"],
@@ -19,7 +31,7 @@ const CRITERIA = [
 /** The trace, or null. */
 export const get = storageQuery({
   args: { id: v.string() },
-  returns: v.union(record(traceFields), v.null()),
+  returns: v.union(record(storedFields), v.null()),
   handler: async (ctx, args) => {
     const trace = await records.byKey(ctx, "traces", args.id);
     const visible = trace && (await records.threadVisible(ctx, trace.threadId));
@@ -36,7 +48,7 @@ export const list = storageQuery({
     name: v.optional(v.string()),
     ...listArgs,
   },
-  returns: page(traceFields),
+  returns: page(storedFields),
   handler: async (ctx, args) => {
     if (!(await records.threadVisible(ctx, args.threadId))) return nothing<"traces">(args);
     for (const [field, index] of CRITERIA) {
@@ -77,14 +89,23 @@ async function nextName(ctx: Reader, prefix: string, after?: string): Promise<st
   return trace?.name?.startsWith(prefix) ? trace.name : null;
 }
 
-/** Save a trace by its id, replacing what was saved before. */
+/**
+ * Save a trace by its id, replacing what was saved before.
+ *
+ * `spans` are those inside it that are to be spans of their own, too. `spansAt` tells their newest
+ * change: what is newer is not in the trace.
+ */
 export const save = storageMutation({
-  args: { trace: saved(traceFields) },
-  returns: record(traceFields),
-  handler: async (ctx, { trace }) => {
+  args: { trace: saved(traceFields), spans: v.optional(v.array(saved(savedSpanFields))) },
+  returns: record(storedFields),
+  handler: async (ctx, { trace, spans = [] }) => {
     requireService(ctx, "saving a trace");
     const before = await records.byKey(ctx, "traces", trace.id);
     const timestamp = before?.timestamp ?? trace.createdAt ?? ctx.now;
-    return records.save(ctx, "traces", before, { timestamp, ...trace });
+    if (spans.some(({ traceId }) => traceId !== trace.id)) {
+      throw invalidArgument(`spans inside trace '${trace.id}' are of that trace, and of no other`);
+    }
+    const newest = spans.length > 0 && { spansAt: await saveSpans(ctx, spans) };
+    return records.save(ctx, "traces", before, { timestamp, ...trace, ...newest });
   },
 });

@@ -40,6 +40,8 @@ export const resourceFields = {
   extra: v.optional(payload()),
 };
 
+/** Of a trace whose spans are spans of their own too: the newest change of theirs that it has. */
+export const spansAt = { spansAt: v.optional(time()) };
 export const traceFields = {
   id: v.string(),
   threadId: v.optional(v.string()),
@@ -178,6 +180,9 @@ export const spanRowFields = {
   source: v.optional(v.string()),
   serviceName: v.optional(v.string()),
   experimentId: v.optional(v.string()),
+  // While it is traced live: by what, and in which process of it. Gone when it has ended.
+  openedBy: v.optional(v.string()),
+  openedIn: v.optional(v.string()),
   createdAt: time(),
   updatedAt: time(),
 };
@@ -194,6 +199,11 @@ export const spanBodyFields = {
 
 export const spanFields = { ...spanRowFields, ...spanBodyFields };
 
+// The beginning of the input, as text: lists show it without reading the input. Clients make it.
+export const spanPreview = { inputPreview: v.optional(v.string()) };
+/** What is saved of a span. */
+export const savedSpanFields = { ...spanFields, ...spanPreview };
+
 export const LIGHT = [
   "traceId",
   "spanId",
@@ -209,10 +219,52 @@ export const LIGHT = [
   "entityName",
   "createdAt",
   "updatedAt",
+  "openedBy",
+  "openedIn",
 ] as const;
 export const lightSpanFields = pick(spanRowFields, LIGHT);
 
-const { traceId: _t, spanId: _s, createdAt: _c, updatedAt: _u, ...changeable } = spanFields;
+/** A row of the list of traces or branches: a span without its body. */
+export const listedSpanFields = {
+  ...spanRowFields,
+  ...spanPreview,
+  // Whether any span of the trace has an error; of traces alone.
+  hasChildError: v.optional(v.boolean()),
+};
+/** What both lists can be narrowed by, each equal to the field of that name. */
+export const spanFilters = {
+  spanType: v.optional(v.string()),
+  traceId: v.optional(v.string()),
+  status: v.optional(v.union(v.literal("success"), v.literal("error"), v.literal("running"))),
+  ...pick(spanRowFields, [
+    "entityType",
+    "entityId",
+    "entityName",
+    "entityVersionId",
+    "parentEntityType",
+    "parentEntityId",
+    "parentEntityName",
+    "parentEntityVersionId",
+    "rootEntityType",
+    "rootEntityId",
+    "rootEntityName",
+    "rootEntityVersionId",
+    "userId",
+    "organizationId",
+    "resourceId",
+    "runId",
+    "sessionId",
+    "threadId",
+    "messageId",
+    "requestId",
+    "environment",
+    "source",
+    "serviceName",
+    "experimentId",
+  ]),
+};
+
+const { traceId: _t, spanId: _s, createdAt: _c, updatedAt: _u, ...changeable } = savedSpanFields;
 const { name, spanType, startedAt, ...clearable } = changeable;
 const CLEARABLE = Object.keys(clearable) as (keyof typeof clearable)[];
 /** What an update takes: any of a span's fields, and the names of those to remove. */

@@ -58,7 +58,7 @@ def main(file: str) -> None:
         failed = storage.list_workflow_runs(workflow_name="calculate", status="failed")
         print(f"{failed.total} of {storage.list_workflow_runs().total} runs failed:")
         for run in failed.runs:
-            (trace,) = storage.list_traces(run_id=run.run_id).traces
+            (trace,) = storage.get_traces(run_id=run.run_id).traces
             bad = next(span for span in trace.spans or [] if span.get("error"))
             print(f"  {run.run_id}: {bad['name']} {bad['attributes']}")
 

@@ -84,7 +84,8 @@ LAYERS = {
     "models": Layer((*FLOOR, "record"), not_stdlib=WORK),
     "models_jobs": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
     "models_signals": Layer((*FLOOR, "record", "models"), not_stdlib=WORK),
-    "span": Layer((*FLOOR, "record"), not_stdlib=WORK),
+    "preview": Layer((*FLOOR,), not_stdlib=WORK),
+    "span": Layer((*FLOOR, "record", "models", "preview"), not_stdlib=WORK),
     "domains": Layer(("errors",), not_stdlib=WORK),
     "reads": Layer(
         (*FLOOR, "record", "models", "models_jobs", "models_signals", "span", "reads"),
@@ -143,8 +144,13 @@ LAYERS = {
     "extras": Layer(("errors",), not_stdlib=WORK),
     "tokens": Layer(("errors", "extras"), third_party=("cryptography", "jwt")),
     "protocol": Layer((*FLOOR, "protocol"), not_stdlib=WORK),
+    "otlp": Layer((*FLOOR, "otlp", "updates"), not_stdlib=WORK),
+    "otlp.protobuf": Layer(
+        (*FLOOR, "extras", "otlp"), not_stdlib=WORK, third_party=("google", "opentelemetry")
+    ),
     "server": Layer(
-        (*FLOOR, "backends.base", "protocol", "server", "tokens"), third_party=("starlette",)
+        (*FLOOR, "backends.base", "otlp", "protocol", "server", "tokens"),
+        third_party=("starlette",),
     ),
     "server.keys": Layer((*FLOOR, "project.env", "server", "tokens")),
     "server.run": Layer((*FLOOR, "protocol", "server"), third_party=("starlette", "uvicorn")),
@@ -158,6 +164,10 @@ LAYERS = {
         (*FLOOR, "models", "models_jobs", "models_signals", "span", "_version", "_async", "_sync")
     ),
     "testing": Layer(("", "backends.recording")),
+    "integrations": Layer(("", "errors", "extras", "otlp", "integrations")),
+    "integrations.opentelemetry": Layer(
+        ("", "errors", "extras", "otlp", "integrations"), third_party=("opentelemetry",)
+    ),
     "cli": Layer(
         ("", "errors", "models", "importers", "cli"),
         on_use=(
@@ -334,6 +344,9 @@ def test_source_keeps_to_its_layer(path: Path) -> None:
         ("server.x", "from mastra_convex.engine.engine import Engine", "must not import"),
         ("server.x", "from mastra_convex.functions import registry", "must not import"),
         ("server.x", "from mastra_convex.backends.served import E", "must not import"),
+        ("otlp.x", "import opentelemetry", "must not import the third-party opentelemetry"),
+        ("otlp.x", "from mastra_convex.backends.base import Backend", "must not import"),
+        ("otlp.protobuf", "import threading", "must not import threading"),
         ("server.x", "import uvicorn", "must not import the third-party uvicorn"),
         ("server.keys", "from mastra_convex.project.plan import plan", "must not import"),
         ("server.run", "import websockets", "must not import the third-party websockets"),
@@ -358,6 +371,8 @@ def test_source_keeps_to_its_layer(path: Path) -> None:
         ("cli.x", "import jwt", "must not import the third-party jwt"),
         ("cli.x", "import sqlite3", "must not import sqlite3"),
         ("cli.x", "import rich", "must not import the third-party rich"),
+        ("integrations.x", "from mastra_convex._sync.base import S", "must not import"),
+        ("integrations.x", "import opentelemetry", "must not import the third-party"),
         ("novel", "import json", "is in no layer"),
         ("novel.x", "import json", "is in no layer"),
     ],

@@ -43,6 +43,9 @@ TESTED_ELSEWHERE = {
     "_async/storage.py": "tests/contract/test_sharing.py",
     "_async/message_lists.py": "tests/contract/test_message_lists.py",
     "reads/message_lists.py": "tests/contract/test_message_lists.py",
+    "_async/trace_lists.py": "tests/contract/test_trace_lists.py",
+    "reads/trace_lists.py": "tests/contract/test_trace_lists.py",
+    "reads/span_filters.py": "tests/contract/test_trace_lists.py",
     # What its arguments become is seen in what they do.
     "memory_updates.py": "tests/contract/test_observational_memory.py",
     "_pauses.py": "tests/contract/test_concurrent_changes.py",
@@ -51,6 +54,9 @@ TESTED_ELSEWHERE = {
     "functions/lib/touched.py": "scenarios/messages.json",
     "functions/lib/ownership.py": "scenarios/threads.json",
     "functions/lib/observations.py": "scenarios/observational_memory.json",
+    "functions/lib/trace_lists.py": "scenarios/trace_lists.json",
+    # Checked with what else a trace keeps of its spans.
+    "functions/lib/listed.py": "tests/functions/lib/test_spans.py",
     # Shared by logs, metrics, scores and feedback; their scenarios are alike.
     "functions/lib/signals.py": "scenarios/logs.json",
     "functions/validators_signals.py": "scenarios/logs.json",
@@ -59,6 +65,19 @@ TESTED_ELSEWHERE = {
     **{f"functions/{entity}.py": f"scenarios/{entity}.json" for entity in ENTITIES},
     # What is sent and when again is seen by a server; each part is a step of that.
     "backends/attempts.py": "tests/backends/test_calls.py",
+    # Requests of the adapter and their answers are data too, recorded as it makes them.
+    **{
+        f"functions/mastra/{name}.py": "scenarios/mastra.json"
+        for name in ("storage", "tables", "memory", "jobs", "requests", "cache")
+    },
+    "functions/lib/cache.py": "scenarios/mastra.json",
+    # What they are is seen in what they make of spans, whose cases are data too.
+    "otlp/conventions.py": "scenarios/otlp/mapping.json",
+    "otlp/meaning.py": "scenarios/otlp/mapping.json",
+    "otlp/origins.py": "tests/otlp/test_protobuf.py",
+    "otlp/span.py": "scenarios/otlp/mapping.json",
+    "otlp/told.py": "tests/otlp/test_mapping.py",
+    "integrations/span_writer.py": "tests/integrations/test_opentelemetry.py",
     # A number, which `system:version` tells.
     "functions/lib/version.py": "scenarios/system.json",
 }

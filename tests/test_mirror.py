@@ -19,6 +19,7 @@ Json = dict[str, Any]
 
 # What a deployment needs and a file does not, beside steps, which are internal: values too large
 # for a document, totals of whole tables, and work in several transactions.
+OPERATORS = ("mastra/storage:handle", "mastra/cache:handle")
 THEIR_TABLES = ("chunks", "jobs", "totals")
 THEIR_FIELDS = ("chunked", "takenOver")
 
@@ -63,7 +64,7 @@ def differences(python: Json, typescript: Json) -> list[str]:
     functions = {
         path: function
         for path, function in typescript["functions"].items()
-        if function["visibility"] == "public" or path.startswith("mastra/")
+        if function["visibility"] == "public" or path in OPERATORS
     }
     tables = {
         name: {**table, "fields": without(table["fields"], THEIR_FIELDS)}

@@ -124,7 +124,7 @@ export async function forget(ctx: Writer, entry: Entry): Promise<boolean> {
 }
 
 async function removeItems(ctx: Writer, head: Entry): Promise<boolean> {
-  for (let removed = 0; removed < 10 * AT_ONCE && hasRoom(ctx, 1);) {
+  for (let removed = 0; removed < 4 * AT_ONCE && hasRoom(ctx, 1);) {
     const some = await itemsOf(ctx, head, 0, Infinity).take(ITEMS_AT_ONCE);
     for (const item of some) {
       ctx.load.note(utf8Length(item.value));
@@ -167,5 +167,5 @@ export async function purge(ctx: Writer): Promise<boolean> {
 function itemsOf(ctx: Writer, { _id }: Pick<Entry, "_id">, start: number, end: number) {
   return ctx.db
     .query("cacheItems")
-    .withIndex("by_list", (q) => q.eq("list", _id).gte("position", start).lt("position", end));
+    .withIndex("by_key", (q) => q.eq("list", _id).gte("position", start).lt("position", end));
 }

@@ -15,6 +15,8 @@ import * as totals from "./totals.js";
 const COUNTED: Partial<Record<Table, readonly string[]>> = {
   threads: ["by_resource_created"],
   traces: ["by_thread", "by_run", "by_scope", "by_name"],
+  // Of branches none: who adds a span to a trace would meet others there.
+  traceRoots: ["by_thread_started", "by_resource_started", "by_entity_started"],
   evals: ["by_agent", "by_agent_type", "by_type", "by_thread"],
   scores: ["by_scorer", "by_scorer_source", "by_run", "by_entity", "by_span"],
   backgroundTasks: [
@@ -31,7 +33,12 @@ const COUNTED: Partial<Record<Table, readonly string[]>> = {
 const OWNED = { table: "messages", index: "owned" };
 
 // An index with the leading fields of a counted one has the same totals.
-const SAME_TOTALS: Record<string, string> = { by_resource_updated: "by_resource_created" };
+const SAME_TOTALS: Record<string, string> = {
+  by_resource_updated: "by_resource_created",
+  by_thread_ended: "by_thread_started",
+  by_resource_ended: "by_resource_started",
+  by_entity_ended: "by_entity_started",
+};
 
 /** How many documents the index has under `values`; undefined if that is not counted. */
 export async function total(

@@ -16,6 +16,8 @@ const modules = import.meta.glob<Record<string, unknown>>([
   "../**/*.ts",
   "../_generated/*.js",
   "!../**/*.*.ts",
+  // The router is no module of functions.
+  "!../http.ts",
 ]);
 
 /** Who asks: the service, one resource, nobody, or with the admin key an operator. */

@@ -11,9 +11,9 @@ import { type Fields, indexFields, type Public, type Row, type Table } from "./t
 
 export const MAX_PAGE = 500;
 // The most rows that are read at a time; each is small (lib/chunks.ts).
-const WALK = 200;
+export const WALK = 200;
 // The most rows that one call looks at, with those that nobody may see.
-const MAX_LOOK = 4000;
+export const MAX_LOOK = 4000;
 const ARRIVALS = "by_creation_time";
 // A transaction that began so long ago has landed, or never will.
 const SETTLED_MS = 10_000;
@@ -28,8 +28,8 @@ export interface ListArgs {
   withTotal?: boolean;
 }
 
-export interface Page<T extends Table> {
-  page: Public<T>[];
+export interface Page<T extends Table, R = Public<T>> {
+  page: R[];
   cursor: string | null;
   total?: number;
   skipped?: number;
@@ -44,7 +44,7 @@ export function limitOf(limit: number): number {
 }
 
 /** How many records to pass over. Throws INVALID_ARGUMENT unless it is whole and >= 0. */
-function skipOf(skip = 0): number {
+export function skipOf(skip = 0): number {
   if (!(skip >= 0 && Number.isSafeInteger(skip))) {
     throw invalidArgument(`skip must be whole and >= 0, not ${skip}`);
   }
@@ -62,19 +62,19 @@ export function nothing<T extends Table>(args: ListArgs): Page<T> {
  *
  * The total is given when it was asked for, is kept, and no time range narrows the list. With
  * `hidden`, there is nothing to see, and the arguments are checked all the same. `keep` leaves rows
- * out, so that the page may have fewer.
+ * out, so that the page may have fewer; `publish` makes records of them.
  *
  * With `skip`, so many of the list are passed over first, and `skipped` says how many were: where it
  * is less, the page is empty, and the cursor goes on from there.
  */
-export async function pageOf<T extends Table>(
+export async function pageOf<T extends Table, R = Public<T>>(
   ctx: Reader,
   table: T,
   index: string,
   values: (string | undefined)[],
   args: ListArgs,
-  { hidden = false, ...look }: { hidden?: boolean } & Look<T> = {},
-): Promise<Page<T>> {
+  { hidden = false, ...look }: { hidden?: boolean } & Look<T, R> = {},
+): Promise<Page<T, R>> {
   const range = rangeOf(table, index, values, args);
   const query = [table, index, values, args.from ?? null, args.to ?? null, args.order];
   const limit = limitOf(args.limit);
@@ -83,8 +83,8 @@ export async function pageOf<T extends Table>(
   const skip = skipOf(args.skip);
   const { page, last, more, skipped } = hidden
     ? NOTHING
-    : await collect<T>(ctx, range, args.order, after, limit, look, skip);
-  const found: Page<T> = { page, cursor: more ? encodeCursor(query, last!) : null };
+    : await collect<T, R>(ctx, range, args.order, after, limit, look, skip);
+  const found: Page<T, R> = { page, cursor: more ? encodeCursor(query, last!) : null };
   if (skip > 0) found.skipped = skipped;
   if (hidden) return found;
   if (args.withTotal && args.from === undefined && args.to === undefined) {
@@ -151,8 +151,8 @@ function rangeOf(
   return { table, index, fields, values, from: args.from, to: args.to };
 }
 
-interface Walked<T extends Table> {
-  page: Public<T>[];
+interface Walked<R> {
+  page: R[];
   /** The places of the first and the last row that were looked at. */
   first: Key | null;
   last: Key | null;
@@ -168,17 +168,17 @@ const NOTHING = { page: [], first: null, last: null, more: false, skipped: 0 };
  * Records from a range after the first `skip`, as many as `limit` and the bytes that one call may
  * read allow. Rows that are passed over are read without the text beside them.
  */
-async function collect<T extends Table>(
+async function collect<T extends Table, R>(
   ctx: Reader,
   range: Range,
   order: Order,
   after: Key | null,
   limit: number,
-  look: Look<T> = {},
+  look: Look<T, R> = {},
   skip = 0,
-): Promise<Walked<T>> {
-  const { keep, publish = (row: Row<T>) => read(ctx, row) as Promise<Public<T>> } = look;
-  const page: Public<T>[] = [];
+): Promise<Walked<R>> {
+  const { keep, publish = (row: Row<T>) => read(ctx, row) as Promise<any>, most = MAX_LOOK } = look;
+  const page: R[] = [];
   let [first, last, skipped]: [Key | null, Key | null, number] = [null, after, 0];
   // A position among arrivals is a time alone, so records of one time must be on one page.
   const belongs = (row: Row) =>
@@ -189,7 +189,7 @@ async function collect<T extends Table>(
     // Where rows are left out and the first were not enough, many may have to be looked at.
     const wanted = keep && seen > 0 ? WALK : missing;
     const rows = Math.min(wanted, WALK, room);
-    if (rows < 1 || seen >= MAX_LOOK) return { page, first, last, more: true, skipped };
+    if (rows < 1 || seen >= most) return { page, first, last, more: true, skipped };
     const found = (await walk(ctx, range, order, last, rows)) as Row[] as Row<T>[];
     for (const row of found) ctx.load.note(inlineBytes(row));
     seen += found.length;
@@ -200,7 +200,11 @@ async function collect<T extends Table>(
       }
       if (!keep || (await keep(row))) {
         if (skipped < skip) skipped += 1;
-        else page.push(await publish(row));
+        else {
+          const record = await publish(row, page.length === 0);
+          if (record === FULL) return { page, first, last, more: true, skipped };
+          page.push(record);
+        }
       }
       last = keyOf(range, row);
       first ??= last;
@@ -209,10 +213,15 @@ async function collect<T extends Table>(
   }
 }
 
+/** What `publish` gives for a row that this call has no room for; never for the first of a page. */
+export const FULL = Symbol("full");
+
 /** Which rows are in a list, and what a reader sees of them: all, and their records. */
-export interface Look<T extends Table> {
+export interface Look<T extends Table, R = Public<T>> {
   keep?: (row: Row<T>) => Promise<boolean>;
-  publish?: (row: Row<T>) => Promise<Public<T>>;
+  publish?: (row: Row<T>, first: boolean) => Promise<R | typeof FULL>;
+  /** The most rows that one call looks at. */
+  most?: number;
 }
 
 /**
@@ -225,11 +234,11 @@ export interface Look<T extends Table> {
  * table is therefore never younger than what has settled: what came in the last seconds is given
  * again, and readers drop what they have seen.
  */
-export async function arrivalsOf<T extends Table>(
+export async function arrivalsOf<T extends Table, R = Public<T>>(
   ctx: Reader,
   table: T,
   args: { after?: number; limit: number },
-  look?: Look<T>,
+  look?: Look<T, R>,
 ) {
   requireService(ctx, "following what arrives");
   const limit = limitOf(args.limit);
@@ -238,11 +247,11 @@ export async function arrivalsOf<T extends Table>(
   const settled = (newest: Key | null) =>
     Math.max(since, Math.min(Number(newest?.[0] ?? 0), Date.now() - SETTLED_MS));
   if (args.after === undefined) {
-    const { page, first } = await collect(ctx, range, "desc", null, limit, look);
+    const { page, first } = await collect<T, R>(ctx, range, "desc", null, limit, look);
     return { page: page.reverse(), position: settled(first), isDone: true };
   }
   // No `_id` comes after this one: what shares the position's time has been given.
   const start: Key = [since, "\uffff"];
-  const { page, last, more } = await collect(ctx, range, "asc", start, limit, look);
+  const { page, last, more } = await collect<T, R>(ctx, range, "asc", start, limit, look);
   return { page, position: more ? Number(last![0]) : settled(last), isDone: !more };
 }

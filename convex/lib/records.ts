@@ -22,7 +22,7 @@ import {
 
 /** The record in what is stored. */
 function publicRecord<R extends Row>(stored: StoredOf<R>): PublicOf<R> {
-  const { messageCount, lastSeq, takenOver, trace, ...record } = stored as Fields;
+  const { messageCount, lastSeq, takenOver, trace, inputPreview, ...record } = stored as Fields;
   return record as PublicOf<R>;
 }
 

@@ -4,8 +4,9 @@ import { spanBodyFields } from "../validators.js";
 import { owns, type Reader, type Writer } from "./access.js";
 import * as chunks from "./chunks.js";
 import * as counters from "./counters.js";
-import { limitExceeded } from "./errors.js";
+import { invalidArgument, limitExceeded } from "./errors.js";
 import { Facets } from "./facets.js";
+import { keepBranch, keepFailed, keepRoot } from "./listed.js";
 import { merge } from "./payloads.js";
 import * as records from "./records.js";
 import type { Fields, Public, Row, Stored } from "./tables.js";
@@ -43,19 +44,20 @@ export async function whole(ctx: Reader, row: Row<"spans">): Promise<Span> {
   return { ...(await records.read(ctx, row)), ...(body && (await records.read(ctx, body))) };
 }
 
-/** The spans with these ids that there are, and how many ids this call had no room for. */
-export async function someById(ctx: Reader, traceId: string, spanIds: string[]) {
-  checkCount(spanIds.length, "ids of spans", MAX_SPANS);
-  const trace = await visibleTrace(ctx, traceId);
+/** The spans of these keys that there are, and how many keys this call had no room for. */
+export async function someByKey(ctx: Reader, keys: { traceId: string; spanId: string }[]) {
+  checkCount(keys.length, "ids of spans", MAX_SPANS);
   const page: Span[] = [];
-  if (!trace) return { page, rest: 0 };
-  for (const [looked, spanId] of spanIds.entries()) {
-    if (ctx.load.room < 2 * chunks.ROW_READ_BYTES) return { page, rest: spanIds.length - looked };
-    const row = await records.byKey(ctx, "spans", trace._id, spanId);
+  const traces = new Map<string, Trace | null>();
+  for (const [looked, { traceId, spanId }] of keys.entries()) {
+    if (ctx.load.room < 3 * chunks.ROW_READ_BYTES) return { page, rest: keys.length - looked };
+    if (!traces.has(traceId)) traces.set(traceId, await visibleTrace(ctx, traceId));
+    const trace = traces.get(traceId);
+    const row = trace && (await records.byKey(ctx, "spans", trace._id, spanId));
     if (!row) continue;
     const body = await records.byKey(ctx, "spanBodies", trace._id, spanId);
     const text = chunks.chunkedBytes(row) + (body ? chunks.chunkedBytes(body) : 0);
-    if (page.length > 0 && text > ctx.load.room) return { page, rest: spanIds.length - looked };
+    if (page.length > 0 && text > ctx.load.room) return { page, rest: keys.length - looked };
     page.push({ ...(await records.read(ctx, row)), ...(body && (await records.read(ctx, body))) });
   }
   return { page, rest: 0 };
@@ -68,6 +70,7 @@ export class Traces {
   private readonly found = new Map<string, Trace | null>();
   // What is to be set, and how many spans with an error came in or went, by the trace's id.
   private readonly heads = new Map<string, Head>();
+  private readonly roots = new Map<string, Stored<"spans"> | null>();
   private readonly errors = new Map<string, number>();
   private readonly facets: Facets;
 
@@ -93,8 +96,9 @@ export class Traces {
     return made;
   }
 
-  /** Take over what the trace, and discovery, have of its spans' rows. */
-  changed(before: Fields | null, after: Stored<"spans">): void {
+  /** Take over what the trace, the lists and discovery have of its spans' rows. */
+  async changed(before: Fields | null, after: Stored<"spans">): Promise<void> {
+    await keepBranch(this.ctx, before, after);
     this.facets.note(after);
     const { traceId, spanId } = after;
     const delta = (after.error === undefined ? 0 : 1) - (before?.error === undefined ? 0 : 1);
@@ -105,6 +109,7 @@ export class Traces {
     const { resourceId, organizationId } = after;
     const startedAt = isRoot ? after.startedAt : undefined;
     this.heads.set(traceId, { headSpanId: spanId, resourceId, organizationId, startedAt });
+    this.roots.set(traceId, isRoot ? after : null);
   }
 
   /** Patch the traces that have changed, and add what is new to discovery. */
@@ -118,6 +123,11 @@ export class Traces {
       }
       const before = await chunks.load(this.ctx, this.found.get(traceId)!);
       await records.replace(this.ctx, "spanTraces", before, given(fields) as Stored<"spanTraces">);
+      const root = this.roots.get(traceId);
+      if (root !== undefined) await keepRoot(this.ctx, _id, root, Boolean(fields.failed));
+      else if (fields.failed !== trace.failed) {
+        await keepFailed(this.ctx, _id, Boolean(fields.failed));
+      }
     }
   }
 }
@@ -136,10 +146,30 @@ function split(fields: Fields): [row: Fields, body: Fields] {
   return parts;
 }
 
-type Given = Omit<Span, "createdAt" | "updatedAt"> & { createdAt?: number; updatedAt?: number };
+/** Save spans; returns when the last of them has changed. */
+export async function saveSpans(ctx: Writer, spans: Given[]): Promise<number> {
+  checkCount(spans.length, "spans", MAX_SPANS);
+  const traces = new Traces(ctx);
+  let newest = 0;
+  for (const span of spans) {
+    if (!span.traceId || !span.spanId) {
+      throw invalidArgument("a span's traceId and spanId must not be empty; give both");
+    }
+    newest = Math.max(newest, await saveSpan(ctx, traces, span));
+    ctx.load.check("read", "saving spans");
+  }
+  await traces.write();
+  return newest;
+}
 
-/** Make a span what its trace has under its id. */
-export async function saveSpan(ctx: Writer, traces: Traces, span: Given): Promise<void> {
+type Given = Omit<Span, "createdAt" | "updatedAt"> & {
+  createdAt?: number;
+  updatedAt?: number;
+  inputPreview?: string;
+};
+
+/** Make a span what its trace has under its id; returns when it has changed. */
+async function saveSpan(ctx: Writer, traces: Traces, span: Given): Promise<number> {
   const { _id: trace } = await traces.obtain(span);
   const [fields, body] = split(span);
   const before = await records.byKey(ctx, "spans", trace, span.spanId);
@@ -153,7 +183,8 @@ export async function saveSpan(ctx: Writer, traces: Traces, span: Given): Promis
   if (Object.keys(body).length > 0) {
     await records.insert(ctx, "spanBodies", { trace, spanId: span.spanId, ...body });
   }
-  traces.changed(null, row);
+  await traces.changed(null, row);
+  return row.updatedAt;
 }
 
 /** Set fields of a span, and remove those that are `cleared`. */
@@ -162,7 +193,7 @@ export async function changeSpan(
   traces: Traces,
   row: Row<"spans">,
   change: Fields & { cleared?: string[] },
-): Promise<void> {
+): Promise<number> {
   const { traceId: _t, spanId: _s, cleared = [], ...set } = change;
   const fields = { ...Object.fromEntries(cleared.map((name) => [name, undefined])), ...set };
   const touchesBody = Object.keys(fields).some((name) => name in spanBodyFields);
@@ -189,7 +220,7 @@ function contentOf(stored: Fields | undefined): Fields {
 /**
  * Make `row` and `body` the whole span, where `before` and `stored` are; not if they are equal.
  *
- * A span keeps its `createdAt`.
+ * A span keeps its `createdAt`. Returns when it has changed.
  */
 async function writeOver(
   ctx: Writer,
@@ -198,17 +229,18 @@ async function writeOver(
   row: Fields,
   stored: Body | null,
   body: Fields,
-): Promise<void> {
+): Promise<number> {
   const old = before.record;
   const { trace, spanId } = old;
   const sameBody = records.equal(contentOf(stored?.record), body);
   const after: Fields = { ...row, trace, createdAt: old.createdAt };
-  if (sameBody && records.equal({ updatedAt: old.updatedAt, ...after }, old)) return;
+  if (sameBody && records.equal({ updatedAt: old.updatedAt, ...after }, old)) return old.updatedAt;
   const document = { updatedAt: records.later(ctx, old), ...after } as unknown as Stored<"spans">;
   await records.replace(ctx, "spans", before, document);
-  traces.changed(old, document);
-  if (sameBody) return;
+  await traces.changed(old, document);
+  if (sameBody) return document.updatedAt;
   if (!stored) await records.insert(ctx, "spanBodies", { trace, spanId, ...body });
   else if (Object.keys(body).length === 0) await records.removeLoaded(ctx, "spanBodies", stored);
   else await records.replace(ctx, "spanBodies", stored, { trace, spanId, ...body });
+  return document.updatedAt;
 }

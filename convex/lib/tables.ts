@@ -27,7 +27,9 @@ export const TABLES = [
 /** A table whose documents are records of their own. */
 export type Whole = (typeof TABLES)[number];
 /** Tables whose documents are parts of other tables' records: counted and cleared with them. */
-export const PARTS = { spans: ["spanBodies", "spanTraces"] } as const;
+export const PARTS = {
+  spans: ["spanBodies", "spanTraces", "traceRoots", "traceBranches"],
+} as const;
 /** Tables of records that come in batches of hundreds, from many writers. */
 export const SIGNALS = ["logs", "metrics", "scoreEvents", "feedback"] as const;
 export type Signals = (typeof SIGNALS)[number];
@@ -40,7 +42,14 @@ type Rows = { [T in Table]: Doc<T> };
 export type Row<T extends Table = Table> = Rows[T];
 
 type Internal =
-  "_id" | "_creationTime" | "chunked" | "messageCount" | "lastSeq" | "takenOver" | "trace";
+  | "_id"
+  | "_creationTime"
+  | "chunked"
+  | "messageCount"
+  | "lastSeq"
+  | "takenOver"
+  | "trace"
+  | "inputPreview";
 
 /** A record as functions return it. */
 export type PublicOf<R extends Row> = Omit<R, Internal>;

@@ -6,12 +6,14 @@
  */
 
 import { v } from "convex/values";
-import { serviceMutation } from "../lib/access.js";
+import { internal } from "../_generated/api.js";
+import { serviceMutation, storageStep, type Writer } from "../lib/access.js";
 import { checkBatch } from "../lib/batches.js";
 import { isObject } from "../lib/checks.js";
 import { clearNow, newestTime } from "../lib/clearing.js";
 import type { Row } from "../lib/columns.js";
 import { invalidArgument } from "../lib/errors.js";
+import { STEP_RECORDS } from "../lib/steps.js";
 import * as jobs from "./jobs.js";
 import { MORE } from "./lists.js";
 import * as memory from "./memory.js";
@@ -83,12 +85,33 @@ const queryTable = operation(
   },
 );
 
-/** Delete the rows with these ids. Unknown ids are fine. */
-const deleteMany = operation({ ids: v.array(v.string()) }, async (ctx, args) => {
-  checkBatch(args.ids.length, "ids");
-  await tableOf(args).remove(ctx, args.ids);
+/**
+ * Delete the rows with these ids. Unknown ids are fine.
+ *
+ * They may be all messages of a thread, before the thread itself: what one transaction cannot take
+ * is scheduled.
+ */
+const deleteMany = operation({ ids: v.array(v.string()) }, async (ctx, { tableName, ids }) => {
+  await deleteSome(ctx, tableName, ids);
   return done();
 });
+
+/** The next rows of many that are to be deleted. */
+export const deleteMore = storageStep({
+  args: { tableName: v.string(), ids: v.array(v.string()) },
+  returns: v.null(),
+  handler: async (ctx, { tableName, ids }) => {
+    await deleteSome(ctx, tableName, ids);
+    return null;
+  },
+});
+
+async function deleteSome(ctx: Writer, tableName: string, ids: string[]) {
+  await tableOf({ tableName }).remove(ctx, ids.slice(0, STEP_RECORDS));
+  const rest = ids.slice(STEP_RECORDS);
+  if (rest.length === 0) return;
+  await ctx.scheduler.runAfter(0, internal.mastra.storage.deleteMore, { tableName, ids: rest });
+}
 
 /** Delete every row that a table has now. Threads take their messages along. */
 const clearTable = operation({}, async (ctx, args) => {

@@ -74,7 +74,7 @@ from mastra_convex.models_signals import (
     Series,
     SeriesPoint,
 )
-from mastra_convex.span import LightSpan, Span
+from mastra_convex.span import BranchPage, LightSpan, LightSpanPage, Span, SpanPage
 
 __all__ = [
     "ActivatedObservations",
@@ -83,6 +83,7 @@ __all__ = [
     "AsyncWatch",
     "BackgroundTask",
     "BackgroundTaskPage",
+    "BranchPage",
     "ChannelConfig",
     "ChannelInstallation",
     "ConflictError",
@@ -103,6 +104,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidPayloadError",
     "LightSpan",
+    "LightSpanPage",
     "LimitExceededError",
     "Log",
     "LogPage",
@@ -129,6 +131,7 @@ __all__ = [
     "Series",
     "SeriesPoint",
     "Span",
+    "SpanPage",
     "StorageClosedError",
     "StorageFileError",
     "TableStatistics",

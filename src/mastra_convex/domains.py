@@ -191,12 +191,8 @@ _RENAMED = {
     "getStructure": "get_trace_structure",
     "getTraceLight": "get_trace_structure",
 }
-# Their names have been given to methods on other records: `Trace` documents, and the domain of
-# scores.
-_TAKEN = {
-    ("observability", "listTraces"): None,
-    ("observability", "getScoreById"): "get_score_event",
-}
+# Its name has been given to a method on other records, of the domain of scores.
+_TAKEN = {("observability", "getScoreById"): "get_score_event"}
 
 
 def method_name(domain: str, mastra: str) -> str | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
+from mastra_convex.models import Page
+from mastra_convex.preview import preview_of
 from mastra_convex.record import Record, flag, instant, payload, text
 from mastra_convex.values.names import camel_case
 from mastra_convex.values.payload import encode_payload
@@ -65,6 +68,8 @@ class Span(Record):
     source: str | None = text(default=None)
     service_name: str | None = text(default=None)
     experiment_id: str | None = text(default=None)
+    opened_by: str | None = text(default=None)
+    opened_in: str | None = text(default=None)
     created_at: datetime = instant(default=None)
     updated_at: datetime = instant(default=None)
 
@@ -72,6 +77,13 @@ class Span(Record):
     def status(self) -> str:
         """ "error", "running" or "success"."""
         return status_of(self.wire)
+
+    @classmethod
+    def encode(cls, value: Record | Mapping[str, Any]) -> dict[str, Any]:
+        """As every record's, with the preview that lists show of the input."""
+        wire = super().encode(value)
+        preview = preview_of(wire["input"]) if "input" in wire else None
+        return wire if preview is None else {**wire, _PREVIEW: preview}
 
     @classmethod
     def encode_change(cls, change: Any) -> dict[str, Any]:
@@ -110,6 +122,11 @@ class Span(Record):
                 cleared.append(wire_name)
             else:
                 wire[wire_name] = field.encode(value, label)
+        preview = preview_of(wire["input"]) if "input" in wire else None
+        if preview is not None:
+            wire[_PREVIEW] = preview
+        elif "input" in wire or "input" in cleared:
+            cleared.append(_PREVIEW)
         if cleared:
             wire["cleared"] = cleared
         if extra:
@@ -117,11 +134,17 @@ class Span(Record):
         return wire
 
 
+# On the wire beside the input, of which it is the beginning; no field of a span to its users.
+_PREVIEW = "inputPreview"
 _STAYS = frozenset({"traceId", "spanId", "createdAt", "updatedAt"})
 
 
 class LightSpan(Record):
-    """A span without what may be large: what a trace's structure is made of."""
+    """A span without what may be large: in a trace's structure, and in light lists.
+
+    Lists alone give `metadata`, `input_preview` and, of a trace, `has_child_error`: whether any
+    span of it has an error.
+    """
 
     noun = "span"
     key = "spanId"
@@ -138,13 +161,52 @@ class LightSpan(Record):
     entity_type: str | None = text(default=None)
     entity_id: str | None = text(default=None)
     entity_name: str | None = text(default=None)
+    metadata: dict[str, Any] | None = payload(default=None)
+    input_preview: str | None = text(default=None)
+    has_child_error: bool | None = flag(default=None)
     created_at: datetime = instant(default=None)
     updated_at: datetime = instant(default=None)
+    opened_by: str | None = text(default=None)
+    opened_in: str | None = text(default=None)
 
     @property
     def status(self) -> str:
         """ "error", "running" or "success"."""
         return status_of(self.wire)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed(Page):
+    """A page of a list, or in delta mode what has come in; `delta_cursor` is where to go on."""
+
+    delta_cursor: str | None
+
+    @property
+    def pagination(self) -> dict[str, Any]:
+        """Where the page stands, as Mastra says it beside the rows."""
+        numbers = {"total": self.total, "page": self.page}
+        return {**numbers, "perPage": self.per_page, "hasMore": self.has_more}
+
+
+@dataclass(frozen=True, slots=True)
+class SpanPage(_Listed):
+    """A page of traces: their roots."""
+
+    spans: list[Span]
+
+
+@dataclass(frozen=True, slots=True)
+class LightSpanPage(_Listed):
+    """A page of traces: their roots without what may be large."""
+
+    spans: list[LightSpan]
+
+
+@dataclass(frozen=True, slots=True)
+class BranchPage(_Listed):
+    """A page of branches: the spans that anchor them."""
+
+    branches: list[Span]
 
 
 def status_of(wire: Mapping[str, Any]) -> str:

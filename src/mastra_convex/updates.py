@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.models import Message, Resource, Thread, WorkflowRun
+from mastra_convex.errors import InvalidArgumentError, InvalidPayloadError
+from mastra_convex.models import Message, Resource, Thread, Trace, WorkflowRun
 from mastra_convex.record import Record, to_milliseconds
 from mastra_convex.span import Span
 from mastra_convex.values.payload import decode_payload, encode_payload
@@ -117,6 +118,10 @@ def _message_change(message: Any) -> dict[str, Any]:
 _RECORDS_AT_ONCE = 500
 _BYTES_AT_ONCE = 4 * 1024 * 1024
 _TRACES_AT_ONCE = 50
+# Of a trace that has its spans inside: they go twice.
+_INSIDE_BYTES = 3 * 1024 * 1024
+# What a span in Mastra's form has at least.
+_OF_SPANS = {"spanId", "name", "spanType", "startedAt"}
 
 
 def span_batches(spans: Iterable[Span | Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -127,6 +132,38 @@ def span_batches(spans: Iterable[Span | Mapping[str, Any]]) -> list[dict[str, An
 def span_change_batches(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The arguments of the calls that change several spans."""
     return batches("spans", [Span.encode_change(change) for change in several(records, "records")])
+
+
+def trace_save(trace: Trace | Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of the call that saves a trace, with those spans inside it that are spans.
+
+    These are in Mastra's form and of this trace. What is too much for one call beside the trace
+    stays inside it alone.
+    """
+    wire = Trace.encode(trace)
+    text = wire.get("spans", "")
+    inside = decode_payload(text) if text and _bytes_of(text) <= _INSIDE_BYTES else []
+    spans = list(_spans_of(wire, inside if isinstance(inside, list) else []))
+    few = 0 < len(spans) <= _RECORDS_AT_ONCE
+    return {"trace": wire, "spans": spans} if few else {"trace": wire}
+
+
+def _spans_of(trace: dict[str, Any], inside: list[Any]) -> Iterator[dict[str, Any]]:
+    for each in inside:
+        if not isinstance(each, dict) or not each.keys() >= _OF_SPANS:
+            continue
+        span = {"traceId": trace["id"], **each}
+        if span["traceId"] != trace["id"]:
+            continue
+        if span.get("parentSpanId") is None:
+            # What the trace says of itself, its root says.
+            known = {name: trace.get(name) for name in ("threadId", "runId")}
+            span = {**known, **{name: x for name, x in span.items() if x is not None}}
+        for name in ("createdAt", "updatedAt"):
+            span.pop(name, None)
+        # What looks like a span and is none stays as it is.
+        with suppress(InvalidArgumentError, InvalidPayloadError):
+            yield Span.encode(span)
 
 
 def trace_removals(
@@ -146,19 +183,24 @@ def trace_removals(
     return [{"traceIds": ids[start : start + _TRACES_AT_ONCE], **scope} for start in starts]
 
 
-def batches(name: str, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def batches(name: str, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The arguments `name` of the calls that together save these records."""
-    found: list[list[dict[str, Any]]] = []
+    return list(in_batches(name, records))
+
+
+def in_batches(name: str, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """As `batches`, one after the other, as the records come."""
+    batch: list[dict[str, Any]] = []
     size = 0
     for record in records:
         own = sum(_bytes_of(value) for value in record.values() if isinstance(value, str))
-        full = not found or len(found[-1]) == _RECORDS_AT_ONCE
-        if full or size + own > _BYTES_AT_ONCE:
-            found.append([])
-            size = 0
-        found[-1].append(record)
+        if batch and (len(batch) == _RECORDS_AT_ONCE or size + own > _BYTES_AT_ONCE):
+            yield {name: batch}
+            batch, size = [], 0
+        batch.append(record)
         size += own
-    return [{name: batch} for batch in found]
+    if batch:
+        yield {name: batch}
 
 
 def _bytes_of(text: str) -> int:

@@ -60,6 +60,8 @@ NOT_REPEATABLE = {
     *(f"observationalMemory:{name}" for name in ("save", "observe", "activate", "reflect")),
     *("observationalMemory:bufferReflection", "observationalMemory:activateReflection"),
     *("schedules:advance", "backgroundTasks:update"),
+    # No client of ours calls them.
+    *("mastra/storage:handle", "mastra/cache:handle"),
 }
 ONCE = "threads:clone"
 

@@ -55,7 +55,7 @@ def test_a_second_run_says_that_nothing_changed(folder: Path) -> None:
     before = key(folder).kid
     code, out, _ = init()
     assert code == 0
-    count = len(functions()) + 1
+    count = len(functions()) + len(("auth.config.ts", "http.ts"))
     assert out.startswith(f"unchanged    {count} files\nkey          {before} in .env.local\n")
 
 
@@ -110,7 +110,7 @@ def test_what_is_in_the_way_stops_all(folder: Path) -> None:
 
 def test_taken_names_and_what_is_left_to_do_are_told(folder: Path) -> None:
     (folder / "convex").mkdir()
-    for name in ("schema.ts", "auth.config.ts"):
+    for name in ("schema.ts", "auth.config.ts", "http.ts"):
         (folder / "convex" / name).write_text("export default {};\n", encoding="utf-8")
     code, out, _ = init()
     assert code == 0
@@ -119,6 +119,8 @@ def test_taken_names_and_what_is_left_to_do_are_told(folder: Path) -> None:
     assert "Add to `providers` in convex/auth.config.ts, which is yours:\n\n    {\n" in out
     assert "Add our tables to convex/schema.ts, which is yours:\n" in out
     assert 'import { tables } from "./mastra/schema";' in out
+    assert "To take traces over OTLP, add to convex/http.ts, which is yours:\n" in out
+    assert 'import { addOtlpRoutes } from "./mastra/otlp";' in out
     assert out.endswith("mastra-convex doctor --prefix mastra\n")
 
 

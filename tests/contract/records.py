@@ -152,7 +152,7 @@ def recounted(storage: ConvexStorage, resources: Sequence[str] = ()) -> dict[str
         "threads": len(threads),
         "messages": sum(len(storage.get_messages(each.id)) for each in threads),
         "resources": sum(storage.get_resource_by_id(each) is not None for each in resources),
-        "traces": len(storage.list_traces(per_page=False).traces),
+        "traces": len(storage.get_traces(per_page=False).traces),
         "spans": sum(len(storage.get_trace_structure(each) or []) for each in "tuv"),
         "logs": len(storage.list_logs(per_page=False).logs),
         "metrics": len(storage.list_metrics(per_page=False).metrics),

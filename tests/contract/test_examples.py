@@ -57,7 +57,7 @@ def test_the_original_examples(storage: ConvexStorage) -> None:
     }
     saved_trace = storage.save_trace(trace)
     assert trace.items() <= saved_trace.to_dict().items()
-    assert storage.list_traces(thread_id="thread-123").traces == [saved_trace]
+    assert storage.get_traces(thread_id="thread-123").traces == [saved_trace]
 
     eval_data = {
         "id": "eval-001",

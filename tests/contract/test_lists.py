@@ -59,7 +59,7 @@ LISTS = {
         "traces",
         10,
         lambda storage, name, time: storage.save_trace(trace(name, timestamp=time)),
-        lambda storage, **given: storage.list_traces(**given),
+        lambda storage, **given: storage.get_traces(**given),
     ),
     "evals": List(
         "evals",

@@ -87,6 +87,13 @@ def test_several_threads_are_one_list(talk: ConvexStorage) -> None:
     )
 
 
+def test_a_hundred_threads_and_more_are_one_list(talk: ConvexStorage) -> None:
+    many = [f"none{n}" for n in range(150)]
+    threads = ["B", *many, "A"]
+    assert shown(talk.list_messages(threads, per_page=3, page=1)) == ("a2 b3 a3", 8, True)
+    assert shown(talk.list_messages(threads, "s")) == ("", 0, False)
+
+
 def test_a_resource_in_a_thread(talk: ConvexStorage) -> None:
     talk.save_messages(
         [

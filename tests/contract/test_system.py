@@ -150,7 +150,7 @@ def test_totals_after_many_changes(storage: ConvexStorage) -> None:
     for name in threads():
         assert storage.list_messages(name, per_page=1).total == len(storage.get_messages(name))
     for thread_id in (None, "a", "b"):
-        traces = storage.list_traces(thread_id=thread_id, per_page=False)
+        traces = storage.get_traces(thread_id=thread_id, per_page=False)
         assert traces.total == len(traces.traces)
     for agent in (None, "a", "b"):
         for type in (None, "test", "live"):
@@ -245,7 +245,7 @@ def test_lists_of_a_cleared_store_are_empty(storage: ConvexStorage) -> None:
         storage.list_threads("r").total,
         storage.list_messages("t").total,
         *(
-            storage.list_traces(**by).total  # type: ignore[arg-type]
+            storage.get_traces(**by).total  # type: ignore[arg-type]
             for by in ({"thread_id": "t"}, {"run_id": "w"}, {"scope": "s"}, {"name": "n"})
         ),
         *(

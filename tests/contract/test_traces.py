@@ -17,6 +17,7 @@ from tests.contract.records import (
     json_values,
     now,
     on_one_storage,
+    span,
     trace,
 )
 
@@ -87,7 +88,7 @@ def test_the_older_row_of_a_span(storage: ConvexStorage) -> None:
     # It has no timestamp: its place in lists is the time of its creation.
     assert saved.to_dict() == SPAN_ROW | {"createdAt": T0, "timestamp": T0}
     assert storage.save_trace(SPAN_ROW) == saved
-    assert storage.list_traces(name="agent.", scope="default-tracer").traces == [saved]
+    assert storage.get_traces(name="agent.", scope="default-tracer").traces == [saved]
     assert (saved.kind, saved.start_time, saved.parent_span_id) == (
         0,
         1.700000000000123e15,
@@ -107,9 +108,9 @@ def test_saving_replaces_all_but_the_time_of_creation(storage: ConvexStorage) ->
     storage.save_trace(trace(threadId="t", name="n", custom=1))
     saved = storage.save_trace(trace(runId="w", timestamp=at(3), createdAt=at(2)))
     assert saved.to_dict() == trace(runId="w", timestamp=at(3))
-    assert storage.list_traces(thread_id="t").total == 0
-    assert storage.list_traces(run_id="w").total == 1
-    assert storage.list_traces(from_date=at(1)).total == 1
+    assert storage.get_traces(thread_id="t").total == 0
+    assert storage.get_traces(run_id="w").total == 1
+    assert storage.get_traces(from_date=at(1)).total == 1
     # The time is kept when the new record has none.
     assert storage.save_trace({"id": "x"}).timestamp == saved.timestamp
 
@@ -147,7 +148,7 @@ def test_every_combination_of_filters(storage: ConvexStorage) -> None:
             and (not name or each.get("name", "").startswith(name))
             and (first is None or at(first) <= each["timestamp"] <= at(15))
         ]
-        page = storage.list_traces(
+        page = storage.get_traces(
             thread_id=thread_id,
             run_id=run_id,
             scope=scope,
@@ -165,20 +166,20 @@ def test_names_that_begin_alike(storage: ConvexStorage) -> None:
     for n, name in enumerate(["b", "a", "ab", "abc", "ac", "a", "A", "a\U0010ffff", "b"]):
         storage.save_trace(trace(f"x{n}", name=name, timestamp=at(n)))
     for prefix, expected in (("a", "754321"), ("ab", "32"), ("abcd", ""), ("A", "6")):
-        found = ids(storage.list_traces(name=prefix).traces)
+        found = ids(storage.get_traces(name=prefix).traces)
         assert found == [f"x{n}" for n in expected]
-    pages = [storage.list_traces(name="a", page=n, per_page=4) for n in range(2)]
+    pages = [storage.get_traces(name="a", page=n, per_page=4) for n in range(2)]
     assert [ids(page.traces) for page in pages] == [["x7", "x5", "x4", "x3"], ["x2", "x1"]]
     assert [(page.total, page.has_more) for page in pages] == [(6, True), (6, False)]
-    last = storage.list_traces(name="a", page=1, per_page=3, include_total=False)
+    last = storage.get_traces(name="a", page=1, per_page=3, include_total=False)
     assert (len(last.traces), last.total, last.has_more) == (3, None, False)
     # One name alone may have more than a page.
     for total in (True, False):
-        page = storage.list_traces(name="abc", page=0, per_page=1, include_total=total)
+        page = storage.get_traces(name="abc", page=0, per_page=1, include_total=total)
         assert (ids(page.traces), page.has_more) == (["x3"], False)
-        page = storage.list_traces(name="b", per_page=1, include_total=total)
+        page = storage.get_traces(name="b", per_page=1, include_total=total)
         assert (ids(page.traces), page.has_more) == (["x8"], True)
-    everything = storage.list_traces(name="a", per_page=False)
+    everything = storage.get_traces(name="a", per_page=False)
     assert (len(everything.traces), everything.total, everything.has_more) == (6, 6, False)
 
 
@@ -188,10 +189,10 @@ def test_pages_of_equal_times_overlap_nowhere(storage: ConvexStorage) -> None:
     found = [
         name
         for page in range(5)
-        for name in ids(storage.list_traces(name="n", page=page, per_page=2).traces)
+        for name in ids(storage.get_traces(name="n", page=page, per_page=2).traces)
     ]
     assert sorted(found) == [f"x{n}" for n in range(9)]
-    assert found == ids(storage.list_traces(name="n", per_page=False).traces)
+    assert found == ids(storage.get_traces(name="n", per_page=False).traces)
 
 
 def test_bad_traces_and_filters_are_refused(storage: ConvexStorage) -> None:
@@ -202,9 +203,9 @@ def test_bad_traces_and_filters_are_refused(storage: ConvexStorage) -> None:
     with pytest.raises(InvalidArgumentError, match=r"startTime .*2\^53"):
         storage.save_trace(trace(startTime=1_700_000_000_000_000_000))
     for name in ("thread_id", "run_id", "scope", "name"):
-        with pytest.raises(InvalidArgumentError, match=r"list_traces: .* must be text, not 5"):
-            storage.list_traces(**{name: 5})  # type: ignore[arg-type]
-    assert storage.list_traces().total == 0
+        with pytest.raises(InvalidArgumentError, match=r"get_traces: .* must be text, not 5"):
+            storage.get_traces(**{name: 5})  # type: ignore[arg-type]
+    assert storage.get_traces().total == 0
 
 
 @on_one_storage
@@ -216,3 +217,54 @@ def test_payloads_are_kept_exactly(storage: ConvexStorage, spans: Any, propertie
     found = storage.get_trace("x")
     assert found is not None
     assert exactly({name: found.to_dict()[name] for name in given}, given)
+
+
+def of_mastra(span_id: str, **fields: Any) -> Doc:
+    """A span inside a trace, in Mastra's form."""
+    return {"spanId": span_id, "name": "n", "spanType": "tool_call", "startedAt": T0, **fields}
+
+
+def test_spans_inside_a_trace_are_spans(storage: ConvexStorage) -> None:
+    inside: list[Any] = [
+        of_mastra("b", parentSpanId="a", startedAt="2023-11-14T22:13:20.000Z", input={"$k": 2**70}),
+        of_mastra("a", endedAt=None, custom=[1]),
+        {"id": "of an older form", "name": "n"},
+        of_mastra("c", traceId="another"),
+        of_mastra("d", startedAt="soon"),
+        "no map",
+    ]
+    given = trace("x", threadId="t", runId="w", spans=inside)
+    saved = storage.save_trace(given)
+    # It comes back as it went in, and again when it is saved again.
+    assert exactly(storage.get_trace("x").to_dict(), saved.to_dict())  # type: ignore[union-attr]
+    assert saved.spans == inside
+    assert storage.save_trace(given) == saved
+    assert [s.span_id for s in storage.get_trace_structure("x") or []] == ["b", "a"]
+    (root,) = storage.list_traces(filters={"threadId": "t"}).spans
+    assert (root.span_id, root.run_id, root.extra) == ("a", "w", {"custom": [1]})
+    assert storage.get_trace_structure("another") is None
+
+    storage.update_span("x", "a", {"endedAt": at(1)})
+    storage.create_span(span("late", "x", parentSpanId="a"))
+    found = storage.get_trace("x")
+    assert found is not None
+    assert found.spans is not None
+    assert found.spans[0] == inside[0]
+    assert (found.spans[1]["endedAt"], found.spans[6]["spanId"]) == (at(1), "late")
+    assert found.spans[2:6] == inside[2:]
+    assert (found.run_id, found.timestamp) == (saved.run_id, saved.timestamp)
+    # What is saved again is as it says.
+    again = storage.save_trace(given)
+    assert again.spans == inside
+    assert (storage.get_trace("x") or again).spans == inside
+    assert (storage.get_span("x", "a") or root).status == "running"
+
+
+def test_a_trace_that_is_too_large_for_both_stays_one_document(storage: ConvexStorage) -> None:
+    large = [of_mastra(f"s{n}", input="x" * 8000) for n in range(400)]
+    storage.save_trace(trace("x", spans=large))
+    many = [of_mastra(f"s{n}") for n in range(501)]
+    storage.save_trace(trace("y", spans=many))
+    for name, inside in (("x", large), ("y", many)):
+        assert storage.get_trace_structure(name) is None
+        assert (storage.get_trace(name) or trace()).spans == inside  # type: ignore[union-attr]

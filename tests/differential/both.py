@@ -13,6 +13,7 @@ from tests.differential.mastra import Date, Mastra, Refused
 from tests.functions.scenarios import Clock, difference
 
 Choice = Callable[[Any], Any]
+_REFUSALS = (ConvexStorageError, Refused)
 
 
 class Both:
@@ -28,10 +29,11 @@ class Both:
         reference: Mastra,
         clock: Clock,
         seed: int,
+        storage: ConvexStorage | None = None,
     ) -> None:
         reference.reset()
         self.domain, self.reference, self.clock = domain, reference, clock
-        self.storage = ConvexStorage(":memory:")
+        self.storage = storage or ConvexStorage(":memory:")
         self.ours = ours(self.storage)
         self.dice = random.Random(seed)
         self.done: Counter[str] = Counter()
@@ -53,9 +55,9 @@ class Both:
         self.clock.now += self.dice.randint(50, 5000)
         theirs = self._of_mastra(method, args)
         ours = self._of_us(method, args)
-        if isinstance(theirs, Refused) or isinstance(ours, ConvexStorageError):
+        if isinstance(theirs, Refused) or isinstance(ours, _REFUSALS):
             assert isinstance(theirs, Refused), f"{method} {args}: only ours refuses: {ours!r}"
-            assert isinstance(ours, ConvexStorageError), f"{method} {args}: only Mastra: {theirs}"
+            assert isinstance(ours, _REFUSALS), f"{method} {args}: only Mastra: {theirs}"
             return None
         if method == "cloneThread":
             self._learn(ours["messageIdMap"], theirs["messageIdMap"])
@@ -86,7 +88,7 @@ class Both:
         try:
             call, given = getattr(self.ours, method), mastra.to_ours(args)
             return call(*given) if isinstance(args, tuple) else call(**given)
-        except ConvexStorageError as error:
+        except _REFUSALS as error:
             return error
 
     def _learn(self, ours: dict[str, str], theirs: dict[str, str]) -> None:

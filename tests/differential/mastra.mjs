@@ -1,13 +1,15 @@
-// Mastra's in-memory store, driven from outside: one call per line in, one outcome per line out.
+// A store of Mastra's, driven from outside: one call per line in, one outcome per line out.
 //
 //   {"domain": "memory", "method": "getThreadById", "args": [{"threadId": "t"}], "now": 1000000}
 //   {"value": null}   or   {"error": "..."}
 //
 // `args` are the method's arguments in their order. `now` sets the clock, in milliseconds; it stays
-// until it is set again. A call of the method "reset" begins with an empty store. In arguments and
-// values, {"$date": 5} is a Date; in arguments, {"$returns": x} is a function that returns x. What
+// until it is set again. A call of the method "reset" begins with an empty in-memory store, or with
+// what its argument is for, a ConvexStore: {deploymentUrl, adminAuthToken}. In arguments and values,
+// {"$date": 5} is a Date; in arguments, {"$returns": x} is a function that returns x. What
 // is undefined is left out, as JSON does it.
 import { createInterface } from "node:readline";
+import { ConvexStore } from "@mastra/convex";
 import { InMemoryStore } from "@mastra/core/storage";
 
 const RealDate = Date;
@@ -42,7 +44,7 @@ let store = new InMemoryStore();
 
 async function answer({ domain, method, args }) {
   if (method === "reset") {
-    store = new InMemoryStore();
+    store = args.length === 0 ? new InMemoryStore() : new ConvexStore({ id: "s", ...args[0] });
     return null;
   }
   return (await store.getStore(domain))[method](...decoded(args));

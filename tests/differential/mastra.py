@@ -1,4 +1,4 @@
-"""Mastra's in-memory store in a process of its own (mastra.mjs), and how a call of it reads here.
+"""A store of Mastra's in a process of its own (mastra.mjs), and how a call of it reads here.
 
 A call is what Mastra's method takes and gives, as JSON; dates are milliseconds since the epoch, and
 where Mastra wants a Date, `Date(5)` stands for one.
@@ -44,6 +44,11 @@ class Mastra:
     def reset(self) -> None:
         """Begin with an empty store again."""
         self.call("memory", "reset", now=0)
+
+    def use(self, url: str, admin_key: str) -> None:
+        """Go on as a `ConvexStore` on that server."""
+        given = {"deploymentUrl": url, "adminAuthToken": admin_key}
+        self.call("memory", "reset", given, now=0)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from mastra_convex.engine import store
+
 Hook = Callable[[str], None]
 
 
@@ -45,13 +47,13 @@ def hooked() -> Iterator[Connections]:
             return cursor
 
     def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = plain(*arguments, **{**options, "factory": Hooked})
+        connection = Hooked(*arguments, **options)
         connections.all.append(connection)
         return connection
 
-    plain = sqlite3.connect
-    sqlite3.connect = connect  # type: ignore[assignment]
+    plain = store.Connection
+    store.Connection = connect  # type: ignore[assignment]
     try:
         yield connections
     finally:
-        sqlite3.connect = plain
+        store.Connection = plain

@@ -36,6 +36,13 @@ def test_paths_come_from_file_and_name() -> None:
     }
 
 
+def test_folders_below_the_root_are_part_of_the_path() -> None:
+    module = ModuleType("package.functions.some_folder.workflow_runs")
+    vars(module).update(list_=read)
+    found = Registry([module], root="package.functions")
+    assert found.functions == {"someFolder/workflowRuns:list": read}
+
+
 def test_functions_know_what_they_are() -> None:
     assert isinstance(read, Function)
     assert (read.kind, read.public) == ("query", True)

@@ -76,7 +76,7 @@ def test_an_empty_project_gets_everything(folder: Path, source: Path) -> None:
     files = snapshot(folder)
     assert sorted(files) == [
         *(".env.local", "convex/.mastra-convex.json", "convex/auth.config.ts"),
-        *("convex/lib/access.ts", "convex/schema.ts", "convex/threads.ts"),
+        *("convex/http.ts", "convex/lib/access.ts", "convex/schema.ts", "convex/threads.ts"),
     ]
     assert files["convex/threads.ts"].decode() == FILES["threads.ts"]
     assert Key.from_text(files[".env.local"].decode().partition("=")[2]).kid == plan.key.kid
@@ -85,6 +85,8 @@ def test_an_empty_project_gets_everything(folder: Path, source: Path) -> None:
     secret = plan.key.to_text().encode()
     assert [name for name, content in files.items() if secret in content] == [".env.local"]
     assert (plan.auth_snippet, plan.schema_snippet, plan.taken) == (None, None, [])
+    assert plan.http_snippet is None
+    assert 'import { addOtlpRoutes } from "./otlp";' in files["convex/http.ts"].decode()
 
 
 def test_a_second_run_changes_nothing(folder: Path, source: Path) -> None:
@@ -104,6 +106,7 @@ def test_a_newer_package_updates_what_nobody_changed(folder: Path, source: Path)
     plan = init(folder, source)
     assert fates(plan) == {
         "auth.config.ts": "unchanged",
+        "http.ts": "unchanged",
         "schema.ts": "unchanged",
         "threads.ts": "updated",
         "messages.ts": "new",
@@ -150,7 +153,7 @@ def test_an_interrupted_run_is_finished_by_the_next(
             stops += 1
         names = list(snapshot(folder))
         assert not [name for name in names if "mastra-convex" in name.rpartition("/")[2]]
-    assert stops == len(FILES) + 2
+    assert stops == len(FILES) + len(("auth.config.ts", "http.ts", "the manifest"))
     monkeypatch.undo()
     before = snapshot(folder)
     assert set(fates(init(folder, source)).values()) == {"unchanged"}
@@ -256,6 +259,28 @@ def test_a_schema_of_the_user_gets_a_snippet_until_it_has_our_tables(
     assert 'import { tables } from "./mastra/schema";' in plan.schema_snippet
     fill(folder / "convex", {"schema.ts": plan.schema_snippet})
     assert init(folder, source).schema_snippet is None
+
+
+@pytest.mark.parametrize(("into", "module"), [(None, "./otlp"), ("mastra", "./mastra/otlp")])
+def test_a_router_of_the_user_gets_a_snippet_until_it_has_our_routes(
+    folder: Path, source: Path, into: str | None, module: str
+) -> None:
+    fill(folder / "convex", {"http.ts": "export default httpRouter();\n"})
+    # It is no reason to move the functions: there is one router, and it is the user's.
+    plan = init(folder, source, into=into)
+    assert plan.taken == []
+    assert plan.http_snippet is not None
+    assert f'import {{ addOtlpRoutes }} from "{module}";' in plan.http_snippet
+    assert (folder / "convex/http.ts").read_text() == "export default httpRouter();\n"
+    fill(folder / "convex", {"http.ts": plan.http_snippet})
+    assert init(folder, source).http_snippet is None
+
+
+def test_functions_of_a_router_of_ours_are_not_copied(folder: Path, source: Path) -> None:
+    fill(source, {"http.ts": "// of the repository\n"})
+    init(folder, source, into="mastra")
+    assert not (folder / "convex/mastra/http.ts").exists()
+    assert "./mastra/otlp" in (folder / "convex/http.ts").read_text()
 
 
 def test_a_table_of_the_user_with_a_name_of_ours_is_refused(folder: Path, source: Path) -> None:

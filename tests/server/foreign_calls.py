@@ -97,6 +97,10 @@ MORE: dict[str, list[dict[str, Any]]] = {
         {"id": "theirs", "resourceId": "me"},
         {"id": "mine", "resourceId": "other"},
     ],
+    "messages:listByThreads": [
+        {**PAGE, "threadIds": ["theirs"], "withTotal": True},
+        {**PAGE, "threadIds": ["theirs"], "resourceId": "other"},
+    ],
     "messages:listByResource": [
         {**PAGE, "resourceId": "other"},
         {**PAGE, "resourceId": "me"},
@@ -113,7 +117,21 @@ MORE: dict[str, list[dict[str, Any]]] = {
     "spans:get": [{"traceId": "theirs", "spanId": "theirs"}],
     "spans:getRoot": [{"traceId": "theirs"}],
     "spans:list": [{"order": "asc", "limit": 10, "traceId": "theirs"}],
-    "spans:listById": [{"traceId": "theirs", "spanIds": ["theirs"]}],
+    "spans:listById": [{"spans": [{"traceId": "theirs", "spanId": "theirs"}]}],
+    "spans:listTraces": [
+        {**PAGE, "orderBy": order, **by}
+        for order in ("startedAt", "endedAt")
+        for by in ({"resourceId": "other"}, {"threadId": "theirs"}, {"traceId": "theirs"}, {})
+    ],
+    "spans:listBranches": [
+        {**PAGE, "orderBy": order, **by}
+        for order in ("startedAt", "endedAt")
+        for by in ({"resourceId": "other"}, {"threadId": "theirs"}, {"traceId": "theirs"}, {})
+    ],
+    "spans:listArrived": [{"list": "traces", "limit": 9}, {"list": "branches", "limit": 9}],
+    "spans:listByMessage": [{"messageId": "theirs-1", "limit": 9}],
+    "spans:listMessageIds": [{"traceId": "theirs", "limit": 9}],
+    "spans:listOpen": [{"order": "asc", "limit": 10, "openedBy": "host"}],
     "spans:save": [{"spans": [_SPAN]}],
     "spans:update": [{"spans": [{"traceId": "theirs", "spanId": "theirs", "name": "x"}]}],
     "spans:removeTraces": [{"traceIds": ["theirs"]}, {"traceIds": ["theirs"], "resourceId": "me"}],

@@ -209,7 +209,7 @@ def everything(storage: ConvexStorage) -> list[Any]:
         storage.list_threads("other").threads,
         storage.get_messages("theirs"),
         storage.get_resource_by_id("other"),
-        storage.list_traces(thread_id="theirs").traces,
+        storage.get_traces(thread_id="theirs").traces,
         storage.list_evals(thread_id="theirs").evals,
         storage.list_workflow_runs(workflow_name="theirs").runs,
         storage.get_span("theirs", "theirs"),

@@ -84,6 +84,14 @@ class AsyncSpans(AsyncStorageBase):
         read = reads.branch(trace_id, span_id, depth)
         return cast("list[Span] | None", await self._run("get_branch", read))
 
+    async def list_open_spans(self, opened_by: str) -> list[LightSpan]:
+        """The spans that somebody has opened, by its name in their `opened_by`, and not closed.
+
+        What a process has left behind when it died is among them.
+        """
+        found = await self._run("list_open_spans", reads.opened(opened_by))
+        return cast("list[LightSpan]", found)
+
     async def batch_delete_traces(
         self,
         trace_ids: Sequence[str],

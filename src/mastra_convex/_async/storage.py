@@ -24,6 +24,7 @@ from mastra_convex._async.scores import AsyncScores
 from mastra_convex._async.spans import AsyncSpans
 from mastra_convex._async.system import AsyncSystem
 from mastra_convex._async.threads import AsyncThreads
+from mastra_convex._async.trace_lists import AsyncTraceLists
 from mastra_convex._async.traces import AsyncTraces
 from mastra_convex._async.workflow_runs import AsyncWorkflowRuns
 from mastra_convex.backends import Options, open_async_backend
@@ -42,6 +43,7 @@ class AsyncConvexStorage(
     AsyncObservations,
     AsyncTraces,
     AsyncSpans,
+    AsyncTraceLists,
     AsyncLogs,
     AsyncMetrics,
     AsyncScoreEvents,

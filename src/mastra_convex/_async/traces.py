@@ -12,6 +12,7 @@ from mastra_convex._async.subscription import AsyncWatch
 from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models import Trace, TracePage
 from mastra_convex.reads import traces as reads
+from mastra_convex.updates import trace_save
 
 
 class AsyncTraces(AsyncStorageBase):
@@ -20,19 +21,18 @@ class AsyncTraces(AsyncStorageBase):
     async def save_trace(self, trace: Trace | Mapping[str, Any]) -> Trace:
         """Save a trace by its id, replacing what was saved.
 
-        Lists are in the order of `timestamp`; where it is left out, it is `createdAt`, or now.
-        Returns the trace as it is stored. Raises `InvalidArgumentError`, `InvalidPayloadError`.
+        Lists are in the order of `timestamp`; where it is left out, it is `createdAt`, or now. What
+        among its `spans` is a span in Mastra's form is saved as such, too. Returns the trace as it
+        is stored. Raises `InvalidArgumentError`, `InvalidPayloadError`.
         """
-        saved = await self._mutate(
-            "save_trace", "traces:save", lambda: {"trace": Trace.encode(trace)}
-        )
-        return Trace.of(saved)
+        make = partial(trace_save, trace)
+        return Trace.of(await self._mutate("save_trace", "traces:save", make))
 
     async def get_trace(self, trace_id: str) -> Trace | None:
         """The trace, or None."""
         return cast("Trace | None", await self._run("get_trace", reads.trace(trace_id)))
 
-    async def list_traces(
+    async def get_traces(
         self,
         *,
         thread_id: str | None = None,
@@ -55,7 +55,7 @@ class AsyncTraces(AsyncStorageBase):
         read = reads.traces(
             thread_id, run_id, name, scope, from_date, to_date, page, per_page, include_total
         )
-        return cast("TracePage", await self._run("list_traces", read))
+        return cast("TracePage", await self._run("get_traces", read))
 
     def watch_trace(self, trace_id: str) -> AsyncWatch[Trace | None]:
         """The trace now, then after each change; None while there is none."""

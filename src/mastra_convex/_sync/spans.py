@@ -83,6 +83,14 @@ class Spans(StorageBase):
         read = reads.branch(trace_id, span_id, depth)
         return cast("list[Span] | None", self._run("get_branch", read))
 
+    def list_open_spans(self, opened_by: str) -> list[LightSpan]:
+        """The spans that somebody has opened, by its name in their `opened_by`, and not closed.
+
+        What a process has left behind when it died is among them.
+        """
+        found = self._run("list_open_spans", reads.opened(opened_by))
+        return cast("list[LightSpan]", found)
+
     def batch_delete_traces(
         self,
         trace_ids: Sequence[str],

@@ -25,6 +25,7 @@ from mastra_convex._sync.scores import Scores
 from mastra_convex._sync.spans import Spans
 from mastra_convex._sync.system import System
 from mastra_convex._sync.threads import Threads
+from mastra_convex._sync.trace_lists import TraceLists
 from mastra_convex._sync.traces import Traces
 from mastra_convex._sync.workflow_runs import WorkflowRuns
 from mastra_convex.backends import Options, open_backend
@@ -43,6 +44,7 @@ class ConvexStorage(
     Observations,
     Traces,
     Spans,
+    TraceLists,
     Logs,
     Metrics,
     ScoreEvents,

@@ -13,6 +13,7 @@ from mastra_convex._sync.subscription import Watch
 from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models import Trace, TracePage
 from mastra_convex.reads import traces as reads
+from mastra_convex.updates import trace_save
 
 
 class Traces(StorageBase):
@@ -21,17 +22,18 @@ class Traces(StorageBase):
     def save_trace(self, trace: Trace | Mapping[str, Any]) -> Trace:
         """Save a trace by its id, replacing what was saved.
 
-        Lists are in the order of `timestamp`; where it is left out, it is `createdAt`, or now.
-        Returns the trace as it is stored. Raises `InvalidArgumentError`, `InvalidPayloadError`.
+        Lists are in the order of `timestamp`; where it is left out, it is `createdAt`, or now. What
+        among its `spans` is a span in Mastra's form is saved as such, too. Returns the trace as it
+        is stored. Raises `InvalidArgumentError`, `InvalidPayloadError`.
         """
-        saved = self._mutate("save_trace", "traces:save", lambda: {"trace": Trace.encode(trace)})
-        return Trace.of(saved)
+        make = partial(trace_save, trace)
+        return Trace.of(self._mutate("save_trace", "traces:save", make))
 
     def get_trace(self, trace_id: str) -> Trace | None:
         """The trace, or None."""
         return cast("Trace | None", self._run("get_trace", reads.trace(trace_id)))
 
-    def list_traces(
+    def get_traces(
         self,
         *,
         thread_id: str | None = None,
@@ -54,7 +56,7 @@ class Traces(StorageBase):
         read = reads.traces(
             thread_id, run_id, name, scope, from_date, to_date, page, per_page, include_total
         )
-        return cast("TracePage", self._run("list_traces", read))
+        return cast("TracePage", self._run("get_traces", read))
 
     def watch_trace(self, trace_id: str) -> Watch[Trace | None]:
         """The trace now, then after each change; None while there is none."""

@@ -135,7 +135,12 @@ class LiveSet(Protocol):
 
 
 class ServedBackend(Protocol):
-    """A backend that a server can put behind a port; used on one event loop, once it is open."""
+    """A backend that a server can put behind a port; used on one event loop, once it is open.
+
+    `prefix` stands before the paths of its functions.
+    """
+
+    prefix: str
 
     async def open(self) -> None:
         """Open what is behind it. Again: does nothing."""

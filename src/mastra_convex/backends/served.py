@@ -39,7 +39,7 @@ class EmbeddedServedBackend:
 
     def __init__(self, path: str, *, durable: bool = True, prefix: str = "") -> None:
         self._calls = AsyncEngine(path, durable=durable)
-        self._prefix = prefix
+        self.prefix = prefix
         self._hub: Hub | None = None
         self._feed: Feed | None = None
 
@@ -135,10 +135,10 @@ class EmbeddedServedBackend:
 
     def _find(self, path: str, kind: Kind, caller: Caller) -> str:
         """The function's path without the prefix. Raises `FunctionNotFoundError`."""
-        if not path.startswith(self._prefix):
+        if not path.startswith(self.prefix):
             raise FunctionNotFoundError(f"there is no function {path!r}", path=path)
         try:
-            found = path.removeprefix(self._prefix)
+            found = path.removeprefix(self.prefix)
             registry.find(found, kind, internal=caller.operator)
         except FunctionNotFoundError as error:
             raise FunctionNotFoundError(error.message, **{**error.data, "path": path}) from None

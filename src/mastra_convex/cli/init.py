@@ -107,6 +107,11 @@ def _tell_what_is_left(plan: Plan) -> None:
     if plan.schema_snippet:
         click.echo(f"\nAdd our tables to {plan.convex / 'schema.ts'}, which is yours:\n")
         click.echo(plan.schema_snippet, nl=False)
+    if plan.http_snippet:
+        click.echo(
+            f"\nTo take traces over OTLP, add to {plan.convex / 'http.ts'}, which is yours:\n"
+        )
+        click.echo(plan.http_snippet, nl=False)
     click.echo("\nNext:\n")
     for step in _steps(plan):
         click.echo(f"    {step}")

@@ -93,6 +93,7 @@ def _compile(
     order: Order,
     until: bool,
     skips: bool,
+    keys: bool,
 ) -> str:
     """The statement for a query of this shape; `..._nulls` tell which values are missing."""
     open_fields = index.fields[len(equal_nulls) :]
@@ -105,7 +106,9 @@ def _compile(
         if nullable:
             raise ValueError(f"a page of {table.name!r} cannot end at fields that may be missing")
         where.append(_compared(open_fields, ">=" if order == "desc" else "<="))
-    columns = ", ".join(f'"{column}"' for column in table.columns)
+    # Keys are in the index: for them the table is not looked at.
+    chosen = (*open_fields, "_id") if keys else table.columns
+    columns = ", ".join(f'"{column}"' for column in chosen)
     condition = f" WHERE {' AND '.join(where)}" if where else ""
     direction = " DESC" if order == "desc" else ""
     by = ", ".join(f'"{field}"{direction}' for field in (*open_fields, "_id"))
@@ -236,6 +239,14 @@ class Query:
         del found[count:]
         return Page(found, self.cursor_after(found[-1]), skip)
 
+    def keys(self, count: int, after: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
+        """What `count` documents after a key have in the index: its open fields, then `_id`."""
+        sql, parameters = self._statement(after, None, keys=True)
+        found = self._reader.rows(self._table, sql, [*parameters, count])
+        if self._reader.reads is not None:
+            self._record(found[-1] if len(found) == count else None, after, None)
+        return found
+
     def cursor_after(self, document: Doc) -> str:
         """The cursor of a page that ended with `document`, which is in the range."""
         return encode_cursor(self._identity(), self._key(document))
@@ -306,20 +317,28 @@ class Query:
         limits = (count, skip) if skip else (count,)
         documents, self._cut = self._reader.select(table, sql, [*parameters, *limits], max_bytes)
         if self._reader.reads is not None:
-            self._record(documents, self._cut or len(documents) == count, after, until)
+            cut = documents and (self._cut or len(documents) == count)
+            self._record(self._key(documents[-1]) if cut else None, after, until)
         return documents
 
     def _count(
         self, most: int, after: tuple[Any, ...] | None, until: tuple[Any, ...] | None
     ) -> int:
         """How many documents there are, at the most `most`; what is read is noted already."""
-        sql, parameters = self._statement(after, until, skips=False)
+        sql, parameters = self._statement(after, until)
         # Of the statement only the part that says which rows, so that the index alone is read.
         rows = f"SELECT 1 {sql[sql.index('FROM') :]}"
-        return self._reader.number(f"SELECT count(*) FROM ({rows})", [*parameters, most])
+        sql = f"SELECT count(*) FROM ({rows})"
+        ((count,),) = self._reader.rows(self._table, sql, [*parameters, most])
+        return int(count)
 
     def _statement(
-        self, after: tuple[Any, ...] | None, until: tuple[Any, ...] | None, *, skips: bool
+        self,
+        after: tuple[Any, ...] | None,
+        until: tuple[Any, ...] | None,
+        *,
+        skips: bool = False,
+        keys: bool = False,
     ) -> tuple[str, list[Any]]:
         """The statement for this query, and its parameters but for those of its limit."""
         chosen, table, order = self._chosen(), self._table, self._order
@@ -331,6 +350,7 @@ class Query:
             order,
             until is not None,
             skips,
+            keys,
         )
         sql = index.statements.get(shape)
         if sql is None:
@@ -344,12 +364,11 @@ class Query:
 
     def _record(
         self,
-        documents: list[Doc],
-        cut: bool,
+        last: tuple[Any, ...] | None,
         after: tuple[Any, ...] | None,
         until: tuple[Any, ...] | None,
     ) -> None:
-        """Note what was read: the range, up to the last document if it was cut there."""
+        """Note what was read: the range, up to the key of the last document if it was cut there."""
         chosen = self._chosen()
         equal = sortable(chosen.equal)
         low: tuple[Any, bool] = (equal, True)
@@ -362,8 +381,8 @@ class Query:
                 high = bound
         begin = None if after is None else ((*equal, *sortable(after)), False)
         end = None if until is None else ((*equal, *sortable(until)), True)
-        if cut and documents:
-            end = ((*equal, *sortable(self._key(documents[-1]))), True)
+        if last is not None:
+            end = ((*equal, *sortable(last)), True)
         if self._order == "desc":
             begin, end = end, begin
         assert self._reader.reads is not None

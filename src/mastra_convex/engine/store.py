@@ -61,7 +61,9 @@ class Store:
                 raise
 
     def _connect(self, *, readonly: bool) -> Connection:
-        connection = sqlite3.connect(
+        # Not sqlite3.connect: instrumentation puts itself there, and would trace the storing of
+        # traces.
+        connection = Connection(
             self.path,
             timeout=BUSY_SECONDS,
             isolation_level=None,

@@ -30,6 +30,9 @@ class TableTotals(NamedTuple):
     bytes: int
 
 
+# Documents that are read by one statement.
+_AT_ONCE = 20
+
 # Of each table: documents, bytes, and the last `_id` given out. An `_id` never comes twice, so that
 # whoever follows a table by it misses nothing.
 Totals = dict[str, list[int]]
@@ -45,6 +48,12 @@ def copied(totals: Totals) -> Totals:
 def _get_sql(table: Table) -> str:
     columns = ", ".join(f'"{column}"' for column in table.columns)
     return f'SELECT {columns} FROM "{table.name}" WHERE _id = ?'
+
+
+@lru_cache(maxsize=1024)
+def _get_all_sql(table: Table) -> str:
+    columns = ", ".join(f'"{column}"' for column in table.columns)
+    return f'SELECT {columns} FROM "{table.name}" WHERE _id IN ({", ".join("?" * _AT_ONCE)})'
 
 
 @lru_cache(maxsize=1024)
@@ -108,6 +117,21 @@ class Reader:
             self.reads.append(ReadRange(table, BY_CREATION_TIME, bound[0], bound, bound))
         return found[0] if found else None
 
+    def get_all(self, table: str, ids: Sequence[int]) -> dict[int, Doc]:
+        """The documents with these `_id`s that there are, by them, in few statements."""
+        found: dict[int, Doc] = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            some = [*ids[start : start + _AT_ONCE]]
+            # What there is no id for is NULL, which no row has, so that there is one statement.
+            some += [None] * (_AT_ONCE - len(some))  # type: ignore[list-item]
+            documents, _ = self.select(self._tables[table], _get_all_sql(self._tables[table]), some)
+            found |= {document["_id"]: document for document in documents}
+        if self.reads is not None:
+            for document_id in ids:
+                bound = (sortable([document_id]), True)
+                self.reads.append(ReadRange(table, BY_CREATION_TIME, bound[0], bound, bound))
+        return found
+
     def find(self, table: str, index: str, *values: str | float) -> Doc | None:
         """The only document whose fields of the index are `values`, all of them; or None.
 
@@ -141,21 +165,20 @@ class Reader:
         rows = self._execute(sql, parameters)
         if max_bytes is None:
             return [table.document_of(row) for row in rows.fetchall()], False
-        found, size = [], 0
+        found, size, bulky = [], 0, table.bulky
         for row in rows:
             found.append(table.document_of(row))
-            for position in table.bulky:
-                text = row[position]
-                if text is not None:
+            for position in bulky:
+                if text := row[position]:
                     size += len(text)
             if size >= max_bytes:
                 rows.close()
                 return found, True
         return found, False
 
-    def number(self, sql: str, parameters: Sequence[Any]) -> int:
-        """The one number that a compiled statement gives."""
-        return int(self._execute(sql, parameters).fetchone()[0])
+    def rows(self, table: Table, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """What a compiled statement gives that reads no documents of the table."""
+        return self._execute(sql, parameters).fetchall()
 
 
 class Writer(Reader):
@@ -241,6 +264,11 @@ class Writer(Reader):
         for document in found:
             self._known[table.name, document["_id"]] = document
         return found, cut
+
+    def rows(self, table: Table, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """As the reader's, with what this transaction has written."""
+        self._flush(table.name)
+        return super().rows(table, sql, parameters)
 
     def totals(self, table: str) -> TableTotals:
         """As the reader's, with what this transaction has written."""

@@ -18,6 +18,7 @@ from mastra_convex.functions.lib.access import (
 )
 from mastra_convex.functions.lib.batches import check_batch
 from mastra_convex.functions.lib.beside import messages_beside
+from mastra_convex.functions.lib.merging import MAX_THREADS, messages_of
 from mastra_convex.functions.lib.pagination import nothing_paginated, paginated
 from mastra_convex.functions.lib.paging import arrivals_of, limit_of, nothing, page_of
 from mastra_convex.functions.lib.payloads import merge_content
@@ -67,6 +68,27 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     if args.get("withTotal") and "from" not in args and "to" not in args:
         found["total"] = owned
     return found
+
+
+@storage_query(
+    args={
+        "threadIds": v.array(v.string()),
+        "resourceId": v.optional(v.string()),
+        **list_args,
+    },
+    returns=page(message_fields),
+)
+def list_by_threads(ctx: QueryCtx, args: Args) -> Doc:
+    """A page of the messages of up to 100 threads, by `createdAt`, then thread, then `seq`.
+
+    Threads are in the order given; those that the caller may not see are left out.
+    """
+    ids = args["threadIds"]
+    if len(ids) > MAX_THREADS or len({*ids}) < len(ids):
+        raise InvalidArgumentError(
+            f"threadIds are up to {MAX_THREADS} different ids, not {len(ids)}", path="threadIds"
+        )
+    return messages_of(ctx, [*map(Threads(ctx).get, ids)], args)
 
 
 @storage_query(

@@ -22,7 +22,9 @@ from mastra_convex.functions.validators import (
     schedule_trigger_fields,
     score_fields,
     span_body_fields,
+    span_preview,
     span_row_fields,
+    spans_at,
     thread_fields,
     time,
     trace_fields,
@@ -35,6 +37,20 @@ from mastra_convex.functions.validators_signals import (
     score_event_fields,
 )
 from mastra_convex.values.validators import v
+
+# What the lists of traces and branches have of a span: what they are narrowed and ordered by.
+_listed_fields = {
+    "trace": v.string(),
+    "spanId": v.string(),
+    "startedAt": time(),
+    # When it ended; while it runs, later than anything (lib/listed.py).
+    "endsAt": time(),
+    "status": v.string(),
+    "resourceId": v.optional(v.string()),
+    "threadId": v.optional(v.string()),
+    "runId": v.optional(v.string()),
+    "entityId": v.optional(v.string()),
+}
 
 schema = define_schema(
     {
@@ -64,7 +80,7 @@ schema = define_schema(
         "resources": define_table(resource_fields)
         # get, save, update
         .index("by_key", ["id"]),
-        "traces": define_table(trace_fields)
+        "traces": define_table({**trace_fields, **spans_at})
         # get, save
         .index("by_key", ["id"])
         # lists by one criterion, in time
@@ -91,15 +107,60 @@ schema = define_schema(
         )
         # get, save
         .index("by_key", ["traceId"]),
-        "spans": define_table({"trace": v.string(), **span_row_fields})
+        "spans": define_table({"trace": v.string(), **span_row_fields, **span_preview})
         # get, save, update
         .index("by_key", ["trace", "spanId"])
         # a trace's structure, in the order of arrival: what comes later moves no page before it
-        .index("by_trace", ["trace"]),
+        .index("by_trace", ["trace"])
+        # the traces that name a message, and the messages that a trace names
+        .index("by_message", ["messageId", "trace"])
+        .index("by_trace_message", ["trace", "messageId"])
+        # what somebody traces at present, or has left behind
+        .index("by_opener", ["openedBy"]),
         # What is large of a span, so that lists and structures need not read it.
         "spanBodies": define_table({"trace": v.string(), "spanId": v.string(), **span_body_fields})
         # get, save, update
         .index("by_key", ["trace", "spanId"]),
+        # The list of traces: one document for each that has a root, with what is kept of it.
+        "traceRoots": define_table(
+            {**_listed_fields, "messageId": v.optional(v.string()), "failed": v.boolean()}
+        )
+        # get, save
+        .index("by_key", ["trace"])
+        # lists by one criterion, by beginning
+        .index("by_started", ["startedAt"])
+        .index("by_message_started", ["messageId", "startedAt"])
+        .index("by_run_started", ["runId", "startedAt"])
+        .index("by_thread_started", ["threadId", "startedAt"])
+        .index("by_resource_started", ["resourceId", "startedAt"])
+        .index("by_entity_started", ["entityId", "startedAt"])
+        .index("by_status_started", ["status", "startedAt"])
+        # and by end
+        .index("by_ended", ["endsAt"])
+        .index("by_message_ended", ["messageId", "endsAt"])
+        .index("by_run_ended", ["runId", "endsAt"])
+        .index("by_thread_ended", ["threadId", "endsAt"])
+        .index("by_resource_ended", ["resourceId", "endsAt"])
+        .index("by_entity_ended", ["entityId", "endsAt"])
+        .index("by_status_ended", ["status", "endsAt"]),
+        # The list of branches: one document for each span that anchors one (lib/listed.py).
+        "traceBranches": define_table(_listed_fields)
+        # get, save
+        .index("by_key", ["trace", "spanId"])
+        # lists by one criterion, by beginning
+        .index("by_started", ["startedAt"])
+        .index("by_trace_started", ["trace", "startedAt"])
+        .index("by_run_started", ["runId", "startedAt"])
+        .index("by_thread_started", ["threadId", "startedAt"])
+        .index("by_resource_started", ["resourceId", "startedAt"])
+        .index("by_entity_started", ["entityId", "startedAt"])
+        # and by end
+        .index("by_ended", ["endsAt"])
+        .index("by_trace_ended", ["trace", "endsAt"])
+        .index("by_run_ended", ["runId", "endsAt"])
+        .index("by_thread_ended", ["threadId", "endsAt"])
+        .index("by_resource_ended", ["resourceId", "endsAt"])
+        .index("by_entity_ended", ["entityId", "endsAt"]),
         "logs": define_table(log_fields)
         # get, save
         .index("by_key", ["logId"])
@@ -240,7 +301,7 @@ schema = define_schema(
         # The elements of a list, which they name by its `_id` as text.
         "cacheItems": define_table({"list": v.string(), "position": v.number(), "value": payload()})
         # a range of a list
-        .index("by_list", ["list", "position"]),
+        .index("by_key", ["list", "position"]),
         # What discovery lists: values that spans, logs and metrics have had (lib/facets.py).
         "facets": define_table(
             {

@@ -23,7 +23,7 @@ TABLES = (
     *("channelInstallations", "channelConfigs"),
 )
 # Tables whose documents are parts of other tables' records: they are counted and cleared with them.
-_PARTS = {"spans": ("spanBodies", "spanTraces")}
+_PARTS = {"spans": ("spanBodies", "spanTraces", "traceRoots", "traceBranches")}
 
 _table = v.union(*(v.literal(name) for name in TABLES))
 _STEP = 500
@@ -57,7 +57,7 @@ def clear(ctx: MutationCtx, args: Args) -> None:
     table = args["table"]
     for each in (table, *_PARTS.get(table, ())):
         ctx.db.delete_range(ctx.db.query(each).with_index("by_key"))
-    counters.reset(ctx, table)
+        counters.reset(ctx, each)
     facets.forget(ctx, table)
     if table == "threads":
         ctx.db.delete_range(ctx.db.query("messages").with_index("by_key"))

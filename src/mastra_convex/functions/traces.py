@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.engine.query import RangeBuilder
+from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.functions.lib.access import (
     Args,
     Doc,
@@ -15,9 +16,19 @@ from mastra_convex.functions.lib.access import (
 from mastra_convex.functions.lib.paging import MAX_PAGE, nothing, page_of
 from mastra_convex.functions.lib.records import by_key, public, thread_visible
 from mastra_convex.functions.lib.records import save as save_record
-from mastra_convex.functions.validators import list_args, page, record, saved, trace_fields
+from mastra_convex.functions.lib.spans import save_spans
+from mastra_convex.functions.validators import (
+    list_args,
+    page,
+    record,
+    saved,
+    saved_span_fields,
+    spans_at,
+    trace_fields,
+)
 from mastra_convex.values.validators import v
 
+_stored_fields = {**trace_fields, **spans_at}
 _CRITERIA = (
     ("threadId", "by_thread"),
     ("runId", "by_run"),
@@ -26,7 +37,7 @@ _CRITERIA = (
 )
 
 
-@storage_query(args={"id": v.string()}, returns=v.union(record(trace_fields), v.null()))
+@storage_query(args={"id": v.string()}, returns=v.union(record(_stored_fields), v.null()))
 def get(ctx: QueryCtx, args: Args) -> Doc | None:
     """The trace, or null."""
     trace = by_key(ctx, "traces", args["id"])
@@ -41,7 +52,7 @@ def get(ctx: QueryCtx, args: Args) -> Doc | None:
         "name": v.optional(v.string()),
         **list_args,
     },
-    returns=page(trace_fields),
+    returns=page(_stored_fields),
 )
 def list_(ctx: QueryCtx, args: Args) -> Doc:
     """A page of traces by `timestamp`: of one thread, else one run, scope or name, else all."""
@@ -85,9 +96,19 @@ def _next_name(ctx: QueryCtx, prefix: str, after: str | None) -> str | None:
     return name
 
 
-@storage_mutation(args={"trace": saved(trace_fields)}, returns=record(trace_fields))
+@storage_mutation(
+    args={
+        "trace": saved(trace_fields),
+        "spans": v.optional(v.array(saved(saved_span_fields))),
+    },
+    returns=record(_stored_fields),
+)
 def save(ctx: MutationCtx, args: Args) -> Doc:
-    """Save a trace by its id, replacing what was saved before."""
+    """Save a trace by its id, replacing what was saved before.
+
+    `spans` are those inside it that are to be spans of their own, too. `spansAt` tells their newest
+    change: what is newer is not in the trace.
+    """
     require_service(ctx, "saving a trace")
     trace = args["trace"]
     before = by_key(ctx, "traces", trace["id"])
@@ -96,4 +117,11 @@ def save(ctx: MutationCtx, args: Args) -> Doc:
             **trace,
             "timestamp": before["timestamp"] if before else trace.get("createdAt", ctx.now),
         }
+    spans = args.get("spans", [])
+    if any(span["traceId"] != trace["id"] for span in spans):
+        raise InvalidArgumentError(
+            f"spans inside trace {trace['id']!r} are of that trace, and of no other"
+        )
+    if spans:
+        trace = {**trace, "spansAt": save_spans(ctx, spans)}
     return public(save_record(ctx, "traces", before, trace))

@@ -45,6 +45,8 @@ resource_fields: Fields = {
     "extra": v.optional(payload()),
 }
 
+# Of a trace whose spans are spans of their own too: the newest change of theirs that it has.
+spans_at: Fields = {"spansAt": v.optional(time())}
 trace_fields: Fields = {
     "id": v.string(),
     "threadId": v.optional(v.string()),
@@ -183,6 +185,9 @@ span_row_fields: Fields = {
     "source": v.optional(v.string()),
     "serviceName": v.optional(v.string()),
     "experimentId": v.optional(v.string()),
+    # While it is traced live: by what, and in which process of it. Gone when it has ended.
+    "openedBy": v.optional(v.string()),
+    "openedIn": v.optional(v.string()),
     "createdAt": time(),
     "updatedAt": time(),
 }
@@ -199,11 +204,39 @@ span_body_fields: Fields = {
 
 span_fields: Fields = {**span_row_fields, **span_body_fields}
 
+# The beginning of the input, as text: lists show it without reading the input. Clients make it.
+span_preview: Fields = {"inputPreview": v.optional(v.string())}
+# What is saved of a span.
+saved_span_fields: Fields = {**span_fields, **span_preview}
+
 _LIGHT = (
     *("traceId", "spanId", "parentSpanId", "name", "spanType", "isEvent", "startedAt", "endedAt"),
     *("error", "entityType", "entityId", "entityName", "createdAt", "updatedAt"),
+    *("openedBy", "openedIn"),
 )
 light_span_fields: Fields = {name: span_row_fields[name] for name in _LIGHT}
+
+# A row of the list of traces or branches: a span without its body.
+listed_span_fields: Fields = {
+    **span_row_fields,
+    **span_preview,
+    # Whether any span of the trace has an error; of traces alone.
+    "hasChildError": v.optional(v.boolean()),
+}
+_CONTEXT = (
+    *("entityType", "entityId", "entityName", "entityVersionId"),
+    *("parentEntityType", "parentEntityId", "parentEntityName", "parentEntityVersionId"),
+    *("rootEntityType", "rootEntityId", "rootEntityName", "rootEntityVersionId"),
+    *("userId", "organizationId", "resourceId", "runId", "sessionId", "threadId", "messageId"),
+    *("requestId", "environment", "source", "serviceName", "experimentId"),
+)
+# What both lists can be narrowed by, each equal to the field of that name.
+span_filters: Fields = {
+    "spanType": v.optional(v.string()),
+    "traceId": v.optional(v.string()),
+    "status": v.optional(v.union(*map(v.literal, ("success", "error", "running")))),
+    **{name: span_row_fields[name] for name in _CONTEXT},
+}
 
 _GIVEN_ONCE = ("traceId", "spanId", "createdAt", "updatedAt")
 # What an update takes: any of a span's fields, and the names of those to remove.
@@ -212,11 +245,11 @@ span_change: Fields = {
     "spanId": v.string(),
     **{
         name: field if field.optional else v.optional(field)
-        for name, field in span_fields.items()
+        for name, field in saved_span_fields.items()
         if name not in _GIVEN_ONCE
     },
     "cleared": v.optional(
-        v.array(v.union(*(v.literal(name) for name, x in span_fields.items() if x.optional)))
+        v.array(v.union(*(v.literal(name) for name, x in saved_span_fields.items() if x.optional)))
     ),
 }
 observational_memory_fields: Fields = {

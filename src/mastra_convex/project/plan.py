@@ -28,6 +28,7 @@ from mastra_convex.tokens import KEY_VARIABLE, Key
 
 ENV_FILE = ".env.local"
 SCHEMA = "schema.ts"
+HTTP = "http.ts"
 SUB_FOLDER = "mastra"
 _TABLE = re.compile(r"\b(\w+): defineTable\(")
 # What Convex makes a module of; a.js is in the way of a.ts.
@@ -53,6 +54,7 @@ class Plan:
     # What only the user can put into files that are the user's.
     auth_snippet: str | None
     schema_snippet: str | None
+    http_snippet: str | None
 
     def carry_out(self) -> None:
         """Write it all. What a run that was stopped has done, the next one finds done."""
@@ -92,8 +94,8 @@ def make_plan(
         keys += [jwk for jwk in before.keys if jwk["kid"] != key.kid]
 
     wanted = functions(where, source)
-    # Both stand in convex/ itself, and may be the user's: then they are left alone.
-    shared = {auth.NAME: auth.config(keys)}
+    # These stand in convex/ itself, and may be the user's: then they are left alone.
+    shared = {auth.NAME: auth.config(keys), HTTP: _http(where).encode()}
     if where:
         shared[SCHEMA] = _schema(where).encode()
     users = {
@@ -117,6 +119,7 @@ def make_plan(
         gitignore=ignoring(folder, ENV_FILE),
         auth_snippet=_auth_snippet(users.get(auth.NAME), keys),
         schema_snippet=_schema_snippet(users.get(SCHEMA), where),
+        http_snippet=_http_snippet(users.get(HTTP), where),
     )
 
 
@@ -228,6 +231,31 @@ def _auth_snippet(text: str | None, keys: list[dict[str, Any]]) -> str | None:
     if text is None or auth.jwks_uri(keys) in text:
         return None
     return auth.provider(keys)
+
+
+def _routes(where: str) -> str:
+    return f"./{where}/otlp" if where else "./otlp"
+
+
+def _http(where: str) -> str:
+    return (
+        'import { httpRouter } from "convex/server";\n'
+        f'import {{ addOtlpRoutes }} from "{_routes(where)}";\n'
+        "\n"
+        "const http = httpRouter();\n"
+        "addOtlpRoutes(http);\n"
+        "\n"
+        "export default http;\n"
+    )
+
+
+def _http_snippet(text: str | None, where: str) -> str | None:
+    if text is None or _routes(where) in text:
+        return None
+    return (
+        f'    import {{ addOtlpRoutes }} from "{_routes(where)}";\n'
+        "    addOtlpRoutes(http); // your router\n"
+    )
 
 
 def _schema(where: str) -> str:

@@ -32,6 +32,9 @@ def functions(into: str = "", source: Path | None = None) -> dict[str, bytes]:
     levels = into.count("/") + 1 if into else 0
     found = {}
     for path in sorted(source.rglob("*.ts")):
+        # An app has one router, in convex/ itself: what the project gets is in plan.py.
+        if path == source / "http.ts":
+            continue
         # A second dot in a name means to Convex, too, that it is not deployed: tests, settings.
         if "_generated" in path.parts or path.name.count(".") > 1:
             continue

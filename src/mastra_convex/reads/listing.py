@@ -22,6 +22,9 @@ Keep = Callable[[Doc], bool]
 MAX_PAGE = 500
 _MAX_OFFSET = 2**53 - 1
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+_MISSING = object()
+# Of these, values of one type are the same if they are equal.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _FORBIDDEN_KEYS = frozenset({"__proto__", "prototype", "constructor"})
 
 
@@ -69,6 +72,18 @@ def window(page: Any, per_page: Any, include_total: bool) -> Window:
     return Window(page, per_page, include_total)
 
 
+def page_numbers(pagination: Any, page: Any, per_page: Any) -> tuple[Any, Any]:
+    """Page and size of a mapping in Mastra's form. Raises `InvalidArgumentError`."""
+    names = {"page", "perPage", "per_page"}
+    if not isinstance(pagination, Mapping) or not pagination.keys() <= names:
+        raise InvalidArgumentError(
+            f"pagination is a mapping with page and perPage, not {pagination!r:.60}",
+            path="pagination",
+        )
+    per_page = pagination.get("perPage", pagination.get("per_page", per_page))
+    return pagination.get("page", page), per_page
+
+
 def listing(
     path: str, args: Doc, wanted: Window, keep: Keep | None = None, *, look_beyond: bool = True
 ) -> Read[Found]:
@@ -104,11 +119,9 @@ def listing(
         if ask_total and "total" in reply:
             total, counting = int(reply["total"]), False
         ask_total = False
-        for document in reply["page"]:
-            if keep is None or keep(document):
-                if seen >= wanted.offset and (end is None or seen < end):
-                    found.append(document)
-                seen += 1
+        kept = reply["page"] if keep is None else [*filter(keep, reply["page"])]
+        found += kept[max(wanted.offset - seen, 0) : None if end is None else max(end - seen, 0)]
+        seen += len(kept)
         cursor = reply["cursor"]
         if cursor is None:
             break
@@ -249,11 +262,20 @@ def metadata_keep(
                 path="metadata",
             )
 
+    entries = list(wanted.items())
+
     def keep(document: Doc) -> bool:
         metadata = metadata_of(document)
-        return isinstance(metadata, dict) and all(
-            key in metadata and _same(metadata[key], value) for key, value in wanted.items()
-        )
+        if not isinstance(metadata, dict):
+            return False
+        for key, value in entries:
+            found = metadata.get(key, _MISSING)
+            if type(found) is not type(value) or type(value) not in _PLAIN:
+                if found is _MISSING or not same_json(found, value):
+                    return False
+            elif found != value:
+                return False
+        return True
 
     return keep
 
@@ -264,10 +286,10 @@ def _is_scalar(value: Any) -> bool:
     return value is None or isinstance(value, (str, int))
 
 
-def _same(left: Any, right: Any) -> bool:
+def same_json(left: Any, right: Any) -> bool:
     """Equality of JSON values: unlike Python's, True is not 1."""
     if isinstance(left, dict) and isinstance(right, Mapping):
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(same_json(left[key], right[key]) for key in left)
     if isinstance(left, list) and isinstance(right, (list, tuple)):
-        return len(left) == len(right) and all(map(_same, left, right))
+        return len(left) == len(right) and all(map(same_json, left, right))
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)

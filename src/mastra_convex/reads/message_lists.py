@@ -11,6 +11,7 @@ from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.models import Message, MessagePage
 from mastra_convex.reads.listing import (
     MAX_PAGE,
+    Call,
     Doc,
     Found,
     Keep,
@@ -26,6 +27,8 @@ from mastra_convex.reads.listing import (
 from mastra_convex.record import to_milliseconds
 from mastra_convex.values.payload import decode_payload
 
+# The most threads that a function lists at once.
+MAX_THREADS = 100
 _RANGE = {
     "start": "start",
     "end": "end",
@@ -114,7 +117,14 @@ def messages(
     threads = _thread_ids(thread_id)
     # An empty resource id is no filter, as in Mastra.
     scope = given(resourceId=resource_id or None)
-    lists = [("messages:list", {"threadId": each, **scope, **query.args}) for each in threads]
+    args = {**scope, **query.args}
+    starts = range(0, len(threads), MAX_THREADS)
+    lists: list[Call] = [
+        ("messages:listByThreads", {"threadIds": threads[at : at + MAX_THREADS], **args})
+        for at in starts
+    ]
+    if len(threads) == 1:
+        lists = [("messages:list", {"threadId": threads[0], **args})]
     ranks = {each: rank for rank, each in enumerate(threads)}
 
     def place(document: Doc) -> tuple[float, int, float]:

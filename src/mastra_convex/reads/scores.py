@@ -7,7 +7,16 @@ from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.models_jobs import Score, ScorePage
-from mastra_convex.reads.listing import Doc, Read, Window, given, listing, named, window
+from mastra_convex.reads.listing import (
+    Doc,
+    Read,
+    Window,
+    given,
+    listing,
+    named,
+    page_numbers,
+    window,
+)
 from mastra_convex.values.names import camel_case
 
 _SOURCES = ("LIVE", "TEST")
@@ -31,7 +40,7 @@ def scores(
     """A page of scores, newest first: those `of` something, that meet other criteria `also`."""
     args = {**_criteria(of, also), **_tenancy(filters), "order": "desc"}
     if pagination is not None:
-        page, per_page = _numbers(pagination, page, per_page)
+        page, per_page = page_numbers(pagination, page, per_page)
     wanted = window(page, per_page, include_total)
     found = yield from listing("scores:list", args, wanted)
     return ScorePage(
@@ -62,18 +71,6 @@ def _criteria(of: Mapping[str, Any], also: Mapping[str, Any]) -> Doc:
     for name, value in also.items():
         args |= {camel_case(name): each for each in given(**{name: value or None}).values()}
     return args
-
-
-def _numbers(pagination: Any, page: Any, per_page: Any) -> tuple[Any, Any]:
-    """Page and size of a mapping in Mastra's form."""
-    names = {"page", "perPage", "per_page"}
-    if not isinstance(pagination, Mapping) or not pagination.keys() <= names:
-        raise InvalidArgumentError(
-            f"pagination is a mapping with page and perPage, not {pagination!r:.60}",
-            path="pagination",
-        )
-    per_page = pagination.get("perPage", pagination.get("per_page", per_page))
-    return pagination.get("page", page), per_page
 
 
 def _tenancy(filters: Any) -> Doc:

@@ -35,7 +35,7 @@ def by_id(trace_id: str, span_ids: Sequence[str]) -> Read[list[Span]]:
             f"span_ids is a list of ids, not {span_ids!r:.60}", path="span_ids"
         )
     ids = [named(span_id, f"span_ids[{n}]") for n, span_id in enumerate(span_ids)]
-    found = yield from _bodies(named(trace_id, "trace_id"), ids)
+    found = yield from whole(_keys(named(trace_id, "trace_id"), ids))
     return [Span.of(document) for document in found]
 
 
@@ -43,6 +43,13 @@ def structure(trace_id: str) -> Read[list[LightSpan] | None]:
     """The spans of a trace without what may be large, by their beginnings; or None."""
     found = yield from _light(trace_id)
     return [LightSpan.of(document) for document in _in_time(found)] or None
+
+
+def opened(opened_by: str) -> Read[list[LightSpan]]:
+    """The spans that somebody has opened and not closed, in the order in which they were saved."""
+    args = {"openedBy": named(opened_by, "opened_by"), "order": "asc"}
+    found = yield from listing("spans:listOpen", args, _EVERYTHING)
+    return [LightSpan.of(document) for document in found.documents]
 
 
 def branch(trace_id: str, span_id: str, depth: int | None) -> Read[list[Span] | None]:
@@ -55,13 +62,21 @@ def branch(trace_id: str, span_id: str, depth: int | None) -> Read[list[Span] | 
     if not ids:
         return None
     wanted = [document["spanId"] for document in found if document["spanId"] in ids]
-    return [Span.of(each) for each in _in_time((yield from _bodies(trace_id, wanted)))]
+    return [Span.of(each) for each in _in_time((yield from whole(_keys(trace_id, wanted))))]
+
+
+def changed_since(trace_id: str, moment: float) -> Read[list[Span]]:
+    """The spans of a trace that came or changed after a moment, by their beginnings."""
+    found = yield from _light(trace_id)
+    ids = [document["spanId"] for document in found if document["updatedAt"] > moment]
+    return [Span.of(each) for each in _in_time((yield from whole(_keys(trace_id, ids))))]
 
 
 def trace_document(trace_id: str) -> Read[Doc | None]:
     """The document of a trace that spans make, in the shape of one that has them inside."""
     found = yield from _light(trace_id)
-    spans = _in_time((yield from _bodies(trace_id, [each["spanId"] for each in found])))
+    keys = _keys(trace_id, [each["spanId"] for each in found])
+    spans = _in_time((yield from whole(keys)))
     if not spans:
         return None
     head = next((each for each in spans if "parentSpanId" not in each), spans[0])
@@ -83,15 +98,20 @@ def _light(trace_id: str) -> Read[list[Doc]]:
     return (yield from listing("spans:list", args, _EVERYTHING)).documents
 
 
-def _bodies(trace_id: str, span_ids: list[str]) -> Read[list[Doc]]:
+def whole(keys: list[Doc]) -> Read[list[Doc]]:
+    """The spans of these keys (`traceId`, `spanId`) that there are, with bodies, in that order."""
     found: list[Doc] = []
-    for start in range(0, len(span_ids), _IDS_AT_ONCE):
-        left = span_ids[start : start + _IDS_AT_ONCE]
+    for start in range(0, len(keys), _IDS_AT_ONCE):
+        left = keys[start : start + _IDS_AT_ONCE]
         while left:
-            reply = yield "spans:listById", {"traceId": trace_id, "spanIds": left}
+            reply = yield "spans:listById", {"spans": left}
             found += reply["page"]
             left = left[len(left) - int(reply["rest"]) :]
     return found
+
+
+def _keys(trace_id: str, span_ids: list[str]) -> list[Doc]:
+    return [{"traceId": trace_id, "spanId": span_id} for span_id in span_ids]
 
 
 def _in_time(spans: list[Doc]) -> list[Doc]:

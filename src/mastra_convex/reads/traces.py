@@ -21,6 +21,8 @@ from mastra_convex.reads.listing import (
     time_range,
     window,
 )
+from mastra_convex.span import Span
+from mastra_convex.values.payload import decode_payload, encode_payload
 
 
 def trace(trace_id: str) -> Read[Trace | None]:
@@ -28,7 +30,22 @@ def trace(trace_id: str) -> Read[Trace | None]:
     found = yield "traces:get", {"id": named(trace_id, "trace_id")}
     if found is None:
         found = yield from spans.trace_document(trace_id)
+    elif "spansAt" in found:
+        changed = yield from spans.changed_since(trace_id, found["spansAt"])
+        if changed:
+            found = {**found, "spans": _laid_over(found.get("spans", "[]"), changed)}
     return None if found is None else Trace.of(found)
+
+
+def _laid_over(text: str, changed: list[Span]) -> str:
+    """Spans inside a trace, as JSON text, with those that have changed since as they are now."""
+    now = {span.span_id: span.to_dict() for span in changed}
+    inside = decode_payload(text)
+    for position, each in enumerate(inside):
+        span_id = each.get("spanId") if isinstance(each, dict) else None
+        if isinstance(span_id, str) and span_id in now:
+            inside[position] = now.pop(span_id)
+    return encode_payload([*inside, *now.values()])
 
 
 def traces(

@@ -13,6 +13,7 @@ from mastra_convex.backends.base import ServedBackend
 from mastra_convex.server.auth import Keyring
 from mastra_convex.server.calls import Calls
 from mastra_convex.server.guard import Guard
+from mastra_convex.server.otlp import Intake
 from mastra_convex.server.sync import Sync
 
 
@@ -30,6 +31,7 @@ def create_app(
     may be called besides localhost and addresses.
     """
     sync = Sync(backend, keyring)
+    intake = Intake(backend, keyring)
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
@@ -41,10 +43,12 @@ def create_app(
             sweeping.cancel()
             with suppress(asyncio.CancelledError):
                 await sweeping
+            intake.close()
             await backend.close()
 
     # The routes alone: what an application of Starlette's lays around them, `Calls` does itself.
-    http = Router(Calls(backend, keyring, version).routes(), lifespan=lifespan)
+    routes = [*Calls(backend, keyring, version).routes(), *intake.routes()]
+    http = Router(routes, lifespan=lifespan)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # A socket stays for long: it is spared the layers that a request passes through.

@@ -56,7 +56,12 @@ def test_a_function_does_not_run_for_nobody(inside: Inside) -> None:
         ran.clear()
 
 
-@pytest.mark.parametrize("path", registry.functions)
+def test_what_does_not_ask_is_for_operators_alone() -> None:
+    internal = {path for path, function in registry.functions.items() if not function.public}
+    assert internal == {"mastra/storage:handle", "mastra/cache:handle"}
+
+
+@pytest.mark.parametrize("path", [path for path, each in registry.functions.items() if each.public])
 def test_every_function_asks_first(inside: Inside, path: str) -> None:
     # With arguments that no handler could work with: it must not come so far.
     function = registry.functions[path]

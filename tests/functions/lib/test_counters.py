@@ -109,7 +109,7 @@ def test_a_counted_index_ends_in_a_time(table: str, index: str) -> None:
         assert COUNTED[table, index] == ("resourceId", "threadId")
         return
     fields = schema.tables[table].indexes[index].fields
-    assert fields[-1] in ("createdAt", "timestamp")
+    assert fields[-1] in ("createdAt", "timestamp", "startedAt")
     assert 1 <= len(COUNTED[table, index]) <= 2
 
 

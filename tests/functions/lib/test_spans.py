@@ -12,6 +12,7 @@ from mastra_convex.engine.context import MutationCtx
 from mastra_convex.errors import LimitExceededError
 from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib import paging as pages
+from mastra_convex.functions.lib.listed import RUNNING
 from mastra_convex.functions.lib.records import by_key
 from mastra_convex.functions.lib.spans import (
     Traces,
@@ -20,16 +21,23 @@ from mastra_convex.functions.lib.spans import (
     key_of,
     remove_trace,
     save_span,
-    some_by_id,
+    some_by_key,
 )
 from tests.functions.lib.inside import Inside
 
 Doc = dict[str, Any]
+Docs = dict[Any, Doc]
+# Counted lists of traces, by their criterion; the spans here have no thread and no entity.
+COUNTED = ("resourceId",)
 
 
 def span(span_id: str, trace_id: str = "t", **fields: Any) -> Doc:
     own = {"traceId": trace_id, "spanId": span_id, "name": "n", "spanType": "x", "startedAt": 1}
     return {**own, **fields}
+
+
+def keys(names: str) -> list[Doc]:
+    return [{"traceId": "t", "spanId": name} for name in names]
 
 
 def save(ctx: MutationCtx, *spans: Doc) -> None:
@@ -80,7 +88,37 @@ def check(inside: Inside) -> None:
         assert ("startedAt" in trace) is ("parentSpanId" not in head)
         assert trace.get("startedAt", head["startedAt"]) == head["startedAt"]
     kept = {each["first"]: each["count"] for each in stored(inside, "counters")}
-    assert kept == errors
+    of_lists = Counter(
+        each[name]
+        for each in check_lists(inside, traces, spans)
+        for name in COUNTED
+        if name in each
+    )
+    assert kept == errors + of_lists
+
+
+def check_lists(inside: Inside, traces: Docs, spans: Docs) -> list[Doc]:
+    """Both lists have a document for each span that belongs there; returns those of traces."""
+    roots = stored(inside, "traceRoots")
+    rooted = [spans[key, each["headSpanId"]] for key, each in traces.items() if "startedAt" in each]
+    branches = [each for each in spans.values() if each["spanType"] == "tool_call"]
+    failed = {each["trace"]: {"failed": traces[each["trace"]]["failed"]} for each in rooted}
+    assert in_order(roots) == in_order({**row_of(each), **failed[each["trace"]]} for each in rooted)
+    assert in_order(stored(inside, "traceBranches")) == in_order(map(row_of, branches))
+    return roots
+
+
+def row_of(span: Doc) -> Doc:
+    ended = {"endedAt": RUNNING} | span
+    status = "error" if "error" in span else "success" if "endedAt" in span else "running"
+    names = ("trace", "spanId", "startedAt", "resourceId")
+    kept: Doc = {name: span[name] for name in names if name in span}
+    return {**kept, "endsAt": ended["endedAt"], "status": status}
+
+
+def in_order(documents: Iterable[Doc]) -> list[Doc]:
+    rows = [{name: x for name, x in each.items() if name != "_id"} for each in documents]
+    return sorted(rows, key=lambda row: (row["trace"], row["spanId"]))
 
 
 def test_what_a_trace_keeps_is_what_its_spans_say(inside: Inside) -> None:
@@ -97,6 +135,8 @@ def test_what_a_trace_keeps_is_what_its_spans_say(inside: Inside) -> None:
             **some("resourceId", "r", "s"),
             **some("organizationId", "o"),
             **some("startedAt", 2, 3),
+            **some("endedAt", 4),
+            **some("spanType", "tool_call"),
         }
         body = some("input", "1", "2")
         action = dice.random()
@@ -104,7 +144,7 @@ def test_what_a_trace_keeps_is_what_its_spans_say(inside: Inside) -> None:
             several = [span(name, trace_id, **fields, **body) for name in dice.sample("abcd", 2)]
             inside(partial(save_all, spans=several))
         elif action < 0.9:
-            cleared = dice.sample(["error", "parentSpanId", "resourceId", "input"], 2)
+            cleared = dice.sample(["error", "parentSpanId", "resourceId", "endedAt", "input"], 2)
             fields |= {"cleared": [name for name in cleared if name not in {**fields, **body}]}
             changes = {**fields, **body}
             inside(partial(change, trace_id=trace_id, span_id=dice.choice("abcd"), **changes))
@@ -142,10 +182,10 @@ def test_bodies_are_read_as_far_as_there_is_room(inside: Inside, monkeypatch: An
     large = "x" * 1000
     inside(lambda ctx: save(ctx, *(span(name, input=large) for name in "abcde")))
     monkeypatch.setattr("mastra_convex.functions.lib.spans.MAX_PAGE_BYTES", 1500)
-    found = inside(lambda ctx: some_by_id(ctx, "t", list("abcde")))
+    found = inside(lambda ctx: some_by_key(ctx, keys("abcde")))
     assert ([each["spanId"] for each in found["page"]], found["rest"]) == (["a", "b"], 3)
     monkeypatch.setattr("mastra_convex.functions.lib.spans.MAX_PAGE_BYTES", 10)
-    found = inside(lambda ctx: some_by_id(ctx, "t", list("cde")))
+    found = inside(lambda ctx: some_by_key(ctx, keys("cde")))
     # One at least, or a reader would never come to an end.
     assert ([each["spanId"] for each in found["page"]], found["rest"]) == (["c"], 2)
     assert pages.MAX_PAGE_BYTES > 1500

@@ -127,6 +127,6 @@ def _expired(ctx: MutationCtx, entry: Doc) -> bool:
 
 def _items_of(ctx: MutationCtx, head: Doc, start: int, end: float) -> Query:
     return ctx.db.query(ITEMS).with_index(
-        "by_list",
+        "by_key",
         lambda q: q.eq("list", str(head["_id"])).gte("position", start).lt("position", end),
     )

@@ -15,6 +15,8 @@ from mastra_convex.functions.schema import schema
 _COUNTED = {
     "threads": ("by_resource_created",),
     "traces": ("by_thread", "by_run", "by_scope", "by_name"),
+    # Of branches none: on Convex, who adds a span to a trace would meet others there.
+    "traceRoots": ("by_thread_started", "by_resource_started", "by_entity_started"),
     "evals": ("by_agent", "by_agent_type", "by_type", "by_thread"),
     "scores": ("by_scorer", "by_scorer_source", "by_run", "by_entity", "by_span"),
     "backgroundTasks": (
@@ -37,7 +39,12 @@ OWNED = "owned"
 _LEADING["messages"] = {OWNED: ("resourceId", "threadId")}
 
 # An index with the leading fields of a counted one has the same totals.
-_SAME_TOTALS = {"by_resource_updated": "by_resource_created"}
+_SAME_TOTALS = {
+    "by_resource_updated": "by_resource_created",
+    "by_thread_ended": "by_thread_started",
+    "by_resource_ended": "by_resource_started",
+    "by_entity_ended": "by_entity_started",
+}
 
 _AT_ONCE = 100
 Values = tuple[str, ...]

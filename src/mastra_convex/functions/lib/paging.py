@@ -21,9 +21,10 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 MAX_SKIP = 100_000
 MAX_LOOK = 4000
 Keep = Callable[[Doc], bool]
+Show = Callable[[Doc], Doc]
 
 
-def arrivals_of(ctx: Ctx, table: str, args: Args) -> dict[str, Any]:
+def arrivals_of(ctx: Ctx, table: str, args: Args, show: Show = publish) -> dict[str, Any]:
     """Records in the order in which they came into the table, after `after` or the newest.
 
     `after` is the `position` of an earlier answer; without it the newest `limit` records are given.
@@ -38,8 +39,24 @@ def arrivals_of(ctx: Ctx, table: str, args: Args) -> dict[str, Any]:
     else:
         newest = arrivals.with_index(BY_CREATION_TIME).order("desc")
         page, done = newest.paginate(None, limit_of(args), MAX_PAGE_BYTES).page[::-1], True
-    position = page[-1]["_id"] if page else args.get("after", 0)
-    return {"page": [publish(d) for d in page], "position": position, "isDone": done}
+    positions = [args.get("after", 0), *(document["_id"] for document in page)]
+    records = _shown(page, show)
+    done = done and len(records) == len(page)
+    return {"page": records, "position": positions[len(records)], "isDone": done}
+
+
+def _shown(documents: list[Doc], show: Show) -> list[Doc]:
+    """The records of documents; of the first of them, if all are too many bytes."""
+    if show is publish:
+        return [publish(document) for document in documents]
+    records: list[Doc] = []
+    size = 0
+    for document in documents:
+        if size >= MAX_PAGE_BYTES:
+            break
+        records.append(show(document))
+        size += sum(len(value) for value in records[-1].values() if type(value) is str)
+    return records
 
 
 def limit_of(args: Args) -> int:
@@ -72,11 +89,13 @@ def page_of(
     values: tuple[str, ...],
     args: Args,
     keep: Keep | None = None,
+    show: Show = publish,
 ) -> dict[str, Any]:
     """One page of `table`: documents whose leading index fields are `values`, in order of the last.
 
     `args` are `list_args`. The total is given when it was asked for, is kept, and no time range
-    narrows the list. `keep` leaves documents out, so that the page may have fewer.
+    narrows the list. `keep` leaves documents out, so that the page may have fewer; `show` makes
+    records of them.
 
     With `skip`, so many of the list are passed over first, and `skipped` says how many were: where
     it is less, the page is empty, and the cursor goes on from there.
@@ -96,7 +115,10 @@ def page_of(
     query = ctx.db.query(table).with_index(index, inside).order(args["order"])
     cursor, limit, skip = args.get("cursor"), limit_of(args), skip_of(args)
     found = _paged(query, cursor, limit, skip, keep)
-    page: dict[str, Any] = {"page": [publish(d) for d in found.page], "cursor": found.cursor}
+    records = _shown(found.page, show)
+    cut = len(records) < len(found.page)
+    cursor = query.cursor_after(found.page[len(records) - 1]) if cut else found.cursor
+    page: dict[str, Any] = {"page": records, "cursor": cursor}
     if skip:
         page["skipped"] = found.skipped
     if args.get("withTotal") and low is None and high is None:

@@ -10,7 +10,7 @@ from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns, principal_of
 
 # Fields that stay inside: never part of a record that a function returns.
-_INTERNAL = frozenset({"_id", "messageCount", "lastSeq", "trace"})
+_INTERNAL = frozenset({"_id", "messageCount", "lastSeq", "trace", "inputPreview"})
 
 
 def public(document: Doc) -> Doc:

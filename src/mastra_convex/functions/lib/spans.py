@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx
-from mastra_convex.errors import LimitExceededError
+from mastra_convex.errors import InvalidArgumentError, LimitExceededError
 from mastra_convex.functions.lib import counters
 from mastra_convex.functions.lib.access import Ctx, Doc, owns
 from mastra_convex.functions.lib.facets import Facets
+from mastra_convex.functions.lib.listed import keep_branch, keep_failed, keep_root
 from mastra_convex.functions.lib.paging import MAX_PAGE_BYTES
 from mastra_convex.functions.lib.payloads import merge
 from mastra_convex.functions.lib.records import (
@@ -57,19 +58,24 @@ def whole(ctx: Ctx, row: Doc) -> Doc:
     return {**public(row), **public(body or {})}
 
 
-def some_by_id(ctx: Ctx, trace_id: str, span_ids: list[str]) -> Doc:
-    """The spans with these ids that there are, and how many ids this call had no room for."""
-    check_count(len(span_ids), "ids of spans", MAX_SPANS)
-    trace = visible_trace(ctx, trace_id)
+def some_by_key(ctx: Ctx, keys: list[Doc]) -> Doc:
+    """The spans of these keys that there are, and how many keys this call had no room for."""
+    check_count(len(keys), "ids of spans", MAX_SPANS)
     page: list[Doc] = []
+    traces: dict[str, Doc | None] = {}
     size = looked = 0
-    while trace and looked < len(span_ids) and size < MAX_PAGE_BYTES:
-        row = by_key(ctx, "spans", key_of(trace), span_ids[looked])
+    while looked < len(keys) and size < MAX_PAGE_BYTES:
+        key = keys[looked]
         looked += 1
-        if row is not None:
+        trace_id = key["traceId"]
+        if trace_id not in traces:
+            traces[trace_id] = visible_trace(ctx, trace_id)
+        trace = traces[trace_id]
+        row = trace and by_key(ctx, "spans", key_of(trace), key["spanId"])
+        if row:
             page.append(whole(ctx, row))
             size += sum(len(text) for text in page[-1].values() if isinstance(text, str))
-    return {"page": page, "rest": len(span_ids) - looked if trace else 0}
+    return {"page": page, "rest": len(keys) - looked}
 
 
 class Traces:
@@ -80,6 +86,7 @@ class Traces:
         self._read: dict[str, Doc | None] = {}
         # What is to be set, and how many spans with an error came in or went, by the trace's id.
         self._heads: dict[str, Doc] = {}
+        self._roots: dict[str, Doc | None] = {}
         self._errors: dict[str, int] = {}
         self._facets = Facets(ctx, "spans")
 
@@ -98,7 +105,8 @@ class Traces:
         return trace
 
     def changed(self, before: Doc | None, after: Doc) -> None:
-        """Take over what the trace, and discovery, have of its spans' rows."""
+        """Take over what the trace, the lists and discovery have of its spans' rows."""
+        keep_branch(self._ctx, before, after)
         self._facets.note(after)
         trace_id = after["traceId"]
         trace = self._read[trace_id]
@@ -112,6 +120,7 @@ class Traces:
             fields["headSpanId"] = after["spanId"]
             fields["startedAt"] = after["startedAt"] if is_root else None
             self._heads[trace_id] = fields
+            self._roots[trace_id] = after if is_root else None
 
     def write(self) -> None:
         """Patch the traces that have changed, and add what is new to discovery."""
@@ -124,10 +133,28 @@ class Traces:
                 left = counters.add(self._ctx, "spans", _ERRORS, key_of(trace), delta)
                 fields["failed"] = left > 0
             patch(self._ctx, "spanTraces", trace, fields)
+            failed = bool({**trace, **fields}["failed"])
+            if trace_id in self._roots:
+                keep_root(self._ctx, key_of(trace), self._roots[trace_id], failed)
+            elif failed != trace["failed"]:
+                keep_failed(self._ctx, key_of(trace), failed)
 
 
-def save_span(ctx: MutationCtx, traces: Traces, span: Doc) -> None:
-    """Make a span what its trace has under its id."""
+def save_spans(ctx: MutationCtx, spans: list[Doc]) -> float:
+    """Save spans; returns when the last of them has changed."""
+    check_count(len(spans), "spans", MAX_SPANS)
+    traces = Traces(ctx)
+    newest = 0.0
+    for span in spans:
+        if not span["traceId"] or not span["spanId"]:
+            raise InvalidArgumentError("a span's traceId and spanId must not be empty; give both")
+        newest = max(newest, save_span(ctx, traces, span))
+    traces.write()
+    return newest
+
+
+def save_span(ctx: MutationCtx, traces: Traces, span: Doc) -> float:
+    """Make a span what its trace has under its id; returns when it has changed."""
     key = key_of(traces.obtain(span))
     body = {name: span[name] for name in span_body_fields if name in span}
     row = {name: value for name, value in span.items() if name not in span_body_fields}
@@ -135,13 +162,14 @@ def save_span(ctx: MutationCtx, traces: Traces, span: Doc) -> None:
     before = by_key(ctx, "spans", key, span["spanId"])
     if before is not None:
         stored = by_key(ctx, "spanBodies", key, span["spanId"])
-        _write_over(ctx, traces, before, row, stored, body)
-        return
+        return _write_over(ctx, traces, before, row, stored, body)
     row = {"createdAt": ctx.now, "updatedAt": ctx.now, **row}
     insert(ctx, "spans", row)
     if body:
         insert(ctx, "spanBodies", {"trace": key, "spanId": span["spanId"], **body})
     traces.changed(None, row)
+    changed: float = row["updatedAt"]
+    return changed
 
 
 def change_span(ctx: MutationCtx, traces: Traces, before: Doc, change: Doc) -> None:
@@ -171,21 +199,22 @@ def _content(stored: Doc | None) -> Doc:
 
 def _write_over(
     ctx: MutationCtx, traces: Traces, before: Doc, row: Doc, stored: Doc | None, body: Doc
-) -> None:
+) -> float:
     """Make `row` and `body` the whole span, where `before` and `stored` are; not if they are equal.
 
-    A span keeps its `createdAt`.
+    A span keeps its `createdAt`. Returns when it has changed.
     """
     row["createdAt"] = before["createdAt"]
     old = {name: value for name, value in before.items() if name != "_id"}
     same_body = body == _content(stored)
-    if same_body and {"updatedAt": old["updatedAt"], **row} == old:
-        return
-    row.setdefault("updatedAt", later(ctx, before))
+    changed: float = old["updatedAt"]
+    if same_body and {"updatedAt": changed, **row} == old:
+        return changed
+    changed = row.setdefault("updatedAt", later(ctx, before))
     replace(ctx, "spans", before, row)
     traces.changed(before, row)
     if same_body:
-        return
+        return changed
     document = {"trace": before["trace"], "spanId": before["spanId"], **body}
     if stored is None:
         insert(ctx, "spanBodies", document)
@@ -193,6 +222,7 @@ def _write_over(
         replace(ctx, "spanBodies", stored, document)
     else:
         remove(ctx, "spanBodies", stored)
+    return changed
 
 
 def remove_trace(ctx: MutationCtx, trace: Doc) -> None:
@@ -200,5 +230,8 @@ def remove_trace(ctx: MutationCtx, trace: Doc) -> None:
     key = key_of(trace)
     remove(ctx, "spanTraces", trace)
     counters.forget(ctx, "spans", _ERRORS, key)
-    for table in ("spans", "spanBodies"):
+    root = by_key(ctx, "traceRoots", key)
+    if root is not None:
+        remove(ctx, "traceRoots", root)
+    for table in ("traceBranches", "spans", "spanBodies"):
         ctx.db.delete_range(ctx.db.query(table).with_index("by_key", lambda q: q.eq("trace", key)))

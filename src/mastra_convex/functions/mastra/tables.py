@@ -6,7 +6,7 @@ What comes in are rows, as the adapter has them; what goes out are records of ou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from mastra_convex.engine.context import MutationCtx
@@ -25,6 +25,7 @@ from mastra_convex.functions import (
 )
 from mastra_convex.functions.lib import columns, observations, records
 from mastra_convex.functions.lib.access import Doc
+from mastra_convex.functions.lib.batches import MAX_BATCH
 from mastra_convex.functions.lib.columns import Rows
 from mastra_convex.functions.lib.snapshots import status_of
 from mastra_convex.functions.mastra.lists import MORE, arrived, every
@@ -128,6 +129,12 @@ def _deleted(rows: Rows) -> Remove:
     return remove
 
 
+def _batches(ids: list[str]) -> Iterator[list[str]]:
+    """The ids in parts that our functions take."""
+    for start in range(0, len(ids), MAX_BATCH):
+        yield ids[start : start + MAX_BATCH]
+
+
 def _changed(ctx: MutationCtx, rows: Rows, id: str, fields: Doc) -> tuple[Doc, Doc] | None:
     """The record as it is and as it would be. Raises `InvalidArgumentError` for what is none."""
     found = records.by_key(ctx, rows.table, id)
@@ -170,7 +177,8 @@ def _save_messages(ctx: MutationCtx, given: list[Doc]) -> None:
 
 
 def _remove_messages(ctx: MutationCtx, ids: list[str]) -> None:
-    messages.remove.handler(ctx, {"ids": ids})
+    for some in _batches(ids):
+        messages.remove.handler(ctx, {"ids": some})
 
 
 def _get_run(ctx: MutationCtx, keys: Keys) -> Doc | None:
@@ -240,7 +248,8 @@ def _change_task(ctx: MutationCtx, id: str, fields: Doc) -> bool:
 
 
 def _remove_tasks(ctx: MutationCtx, ids: list[str]) -> None:
-    background_tasks.remove.handler(ctx, {"tasks": [{"id": id} for id in ids]})
+    for some in _batches(ids):
+        background_tasks.remove.handler(ctx, {"tasks": [{"id": id} for id in some]})
 
 
 def _list_installations(ctx: MutationCtx, keys: Keys, limit: int) -> list[Doc]:

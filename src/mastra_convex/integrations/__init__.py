@@ -1,0 +1,1 @@
+"""Frameworks and tools that write into a storage, one file each; they use public names."""
