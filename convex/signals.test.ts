@@ -119,7 +119,8 @@ test("a batch of new names fits into a call, and its repetition writes nothing",
   // Each, the totals, and 500 of the 540 new values.
   expect(first.written).toBe(180 + 1 + 500);
   expect(first.ranges).toBeLessThan(4000);
-  const again = await measured(deployment, "metrics:save", { metrics }, "mutation");
+  const some = { metrics: metrics.slice(0, 50) };
+  const again = await measured(deployment, "metrics:save", some, "mutation");
   expect(again.written).toBe(0);
 });
 
