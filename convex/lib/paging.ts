@@ -101,8 +101,8 @@ export type Indexes = Readonly<Record<string, readonly string[]>>;
  * One page of `table`, by the first index whose arguments are all given.
  *
  * Records that differ from another argument of `indexes` or `also`, or that `fits` leaves out, are
- * not in it: then the page may be shorter than asked for, and has no total. Throws INVALID_ARGUMENT
- * if no index serves.
+ * not in it: then the page may be shorter than asked for, and has no total. Only with `skip` are more
+ * records looked at than that. Throws INVALID_ARGUMENT if no index serves.
  */
 export async function listBy<T extends Table>(
   ctx: Reader,
@@ -125,11 +125,16 @@ export async function listBy<T extends Table>(
   const values = fields.map((field) => args[field] as string);
   const left = given.filter((name) => !fields.includes(name));
   if (left.length === 0 && !fits) return pageOf(ctx, table, index, values, args);
+  const isWanted = (record: Fields) => left.every((name) => record[name] === args[name]);
+  if (!args.skip) {
+    const { page, cursor } = await pageOf(ctx, table, index, values, args);
+    const kept = page.filter((each) => (!fits || fits(each as Row<T>)) && isWanted(each as Fields));
+    return { page: kept, cursor };
+  }
   const keep = async (row: Row<T>) => {
     if (fits && !fits(row)) return false;
     // A row lacks text that rests beside it.
-    const record = (row.chunked ? await read(ctx, row) : row) as Fields;
-    return left.every((name) => record[name] === args[name]);
+    return isWanted((row.chunked ? await read(ctx, row) : row) as Fields);
   };
   return pageOf(ctx, table, index, values, { ...args, withTotal: false }, { keep });
 }

@@ -177,8 +177,8 @@ def list_by(
     """One page of `table`, by the first index whose arguments are all given.
 
     Records that differ from another argument of `indexes` or `also`, or that `keep` leaves out, are
-    not in it: then the page may be shorter than asked for, and has no total. Raises
-    `InvalidArgumentError` if no index serves.
+    not in it: then the page may be shorter than asked for, and has no total. Only with `skip` are
+    more documents looked at than that. Raises `InvalidArgumentError` if no index serves.
     """
     given = {name for names in (*indexes.values(), also) for name in names if name in args}
     for index, names in indexes.items():
@@ -188,7 +188,10 @@ def list_by(
             if not left and keep is None:
                 return page_of(ctx, table, index, values, args)
             matching = _matching({name: args[name] for name in left}, keep)
-            return page_of(ctx, table, index, values, {**args, "withTotal": False}, matching)
+            if args.get("skip"):
+                return page_of(ctx, table, index, values, {**args, "withTotal": False}, matching)
+            page = page_of(ctx, table, index, values, args)
+            return {"page": [*filter(matching, page["page"])], "cursor": page["cursor"]}
     wanted = "; or ".join(" and ".join(names) for names in indexes.values())
     raise InvalidArgumentError(f"a list of {table} needs {wanted}")
 
