@@ -37,7 +37,7 @@ MODELS = {
     ObservationalMemory: "observationalMemory",
     ObservationChunk: "observationChunks",
 }
-INSIDE = {"messageCount", "lastSeq", "recordId"}
+INSIDE = {"messageCount", "lastSeq", "recordId", "spansAt"}
 # In tables of their own.
 APART = {"bufferedObservationChunks"}
 # A ready record is given with its times.

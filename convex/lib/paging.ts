@@ -191,8 +191,8 @@ async function collect<T extends Table, R>(
   for (let seen = 0; ;) {
     const room = Math.floor(ctx.load.room / ROW_READ_BYTES);
     const missing = skip - skipped + Math.max(limit - page.length, 0) + 1;
-    // Where rows are left out and the first were not enough, many may have to be looked at.
-    const wanted = keep && seen > 0 ? WALK : missing;
+    // Where most rows were left out so far, many may have to be looked at.
+    const wanted = 2 * (skipped + page.length) < seen ? WALK : missing;
     const rows = Math.min(wanted, WALK, room);
     if (rows < 1 || seen >= most) return { page, first, last, more: true, skipped };
     const found = (await walk(ctx, range, order, last, rows)) as Row[] as Row<T>[];

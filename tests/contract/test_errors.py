@@ -308,6 +308,16 @@ CHUNK = {
 EVERYTHING = {"activation_ratio": 1, "message_tokens_threshold": 1, "current_pending_tokens": 1}
 GONE = ["observational memory 'o'", "initialize it first"]
 WRONG |= {
+    "patch_thread": (
+        lambda s: s.patch_thread("no", title="T"),
+        NotFoundError,
+        ["no thread 'no'", "save it first"],
+    ),
+    "list_open_spans": (
+        lambda s: s.list_open_spans(5),
+        InvalidArgumentError,
+        ["opened_by must be text, not 5"],
+    ),
     "update_thread_metadata": (
         lambda s: s.update_thread_metadata("t", lambda t: {"a": float("nan")}),
         InvalidPayloadError,
@@ -412,6 +422,7 @@ RIGHT: dict[str, Any] = {
     "get_span": lambda s: s.get_span("t", "s"),
     "get_spans": lambda s: s.get_spans("t", ["s"]),
     "get_root_span": lambda s: s.get_root_span("t"),
+    "list_open_spans": lambda s: s.list_open_spans("host"),
     "get_trace_structure": lambda s: s.get_trace_structure("t"),
     "get_branch": lambda s: s.get_branch("t", "s"),
     "batch_delete_traces": lambda s: s.batch_delete_traces(["t"]),
@@ -422,6 +433,7 @@ RIGHT: dict[str, Any] = {
     "save_workflow_run": lambda s: s.save_workflow_run(run()),
     "get_workflow_run_by_id": lambda s: s.get_workflow_run_by_id("w"),
     "list_workflow_runs": lambda s: s.list_workflow_runs(),
+    "patch_thread": lambda s: s.patch_thread("t", title="T"),
     "update_thread_metadata": lambda s: s.update_thread_metadata("t", lambda t: {}),
     "update_thread_resource_id": lambda s: s.update_thread_resource_id("t", "s"),
     "list_messages_by_resource_id": lambda s: s.list_messages_by_resource_id("r"),

@@ -222,7 +222,7 @@ def test_a_token_that_is_none_ends_the_socket(token: str) -> None:
 
 def test_a_token_that_expires_ends_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mastra_convex.server.auth.LEEWAY", 0.0)
-    with served() as server, server.socket(token=KEY.service_token(1)) as peer:
+    with served() as server, server.socket(token=KEY.service_token(3)) as peer:
         peer.watch(0, "threads:get", {"id": "t"})
         peer.until_value(0, lambda value: True)
         error = peer.until_type("AuthError")

@@ -8,6 +8,7 @@ longer than all the rest of a call.
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 import time
 import urllib.parse
@@ -62,6 +63,7 @@ class Calls:
         self.functions = functions
         self.credentials = credentials
         self._transport: AiohttpTransport | None = None
+        self._headers = _HEADERS
         self._routes: dict[str, httpx.URL] = {}
         self._renewing: asyncio.Lock | None = None
 
@@ -115,8 +117,10 @@ class Calls:
             return token
 
     async def _post(self, step: PostStep) -> tuple[int, bytes]:
-        self._transport = self._transport or _transport(self.functions.url)
-        headers = _HEADERS
+        if self._transport is None:
+            self._open()
+            assert self._transport is not None
+        headers = self._headers
         if step.token:
             headers = {**headers, "Authorization": f"Bearer {step.token}"}
         content: bytes | AsyncIterator[bytes] = step.body
@@ -135,6 +139,17 @@ class Calls:
             if isinstance(error.__cause__, _NOT_CONNECTED):
                 raise NotConnectedError(_root(error)) from error
             raise LostError(str(error) or type(error).__name__) from error
+
+    def _open(self) -> None:
+        url = self.functions.url
+        proxy, credentials = _proxy(url)
+        if url.startswith("http:"):
+            self._headers = {**_HEADERS, **credentials}
+        self._transport = AiohttpTransport(
+            verify=tls_context(url),
+            limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS),
+            proxy=None if proxy is None else httpx.Proxy(proxy, headers=credentials),
+        )
 
     def _url(self, route: str) -> httpx.URL:
         """The address of a route, taken apart once."""
@@ -170,26 +185,22 @@ def tls_context(url: str) -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _transport(url: str) -> AiohttpTransport:
-    return AiohttpTransport(
-        verify=tls_context(url),
-        limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS),
-        proxy=_proxy(url),
-    )
-
-
 async def _chunks(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), _CHUNK_BYTES):
         yield body[start : start + _CHUNK_BYTES]
 
 
-def _proxy(url: str) -> httpx.Proxy | None:
-    """What the environment says is to be gone through."""
+def _proxy(url: str) -> tuple[httpx.URL | None, dict[str, str]]:
+    """What the environment says is to be gone through, and the header that opens it."""
     parts = urllib.parse.urlsplit(url)
     address = urllib.request.getproxies().get(parts.scheme)
     if address is None or urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    return httpx.Proxy(address if "://" in address else f"http://{address}")
+        return None, {}
+    proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
+    if proxy.auth is None:
+        return proxy.url, {}
+    known = base64.b64encode(":".join(proxy.auth).encode()).decode()
+    return proxy.url, {"Proxy-Authorization": f"Basic {known}"}
 
 
 def _root(error: BaseException) -> Exception:
@@ -197,6 +208,8 @@ def _root(error: BaseException) -> Exception:
     said = error
     below: BaseException | None = error
     while below is not None:
+        if isinstance(below, aiohttp.ClientHttpProxyError):
+            return RuntimeError(f"{below.status} {below.message}")
         if isinstance(below, OSError):
             said = below
         several = getattr(below, "exceptions", None)
