@@ -3,7 +3,9 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -24,15 +26,31 @@ def memory(_folder: Path) -> Iterator[str]:
     yield ":memory:"
 
 
+@cache
+def _empty() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        with ConvexStorage(path) as storage:
+            storage.get_format_version()
+        return path.read_bytes()
+
+
+def _new_file(folder: Path) -> Path:
+    """An empty store's file. It is a copy: making all tables takes longer than most tests do."""
+    path = folder / "store.db"
+    path.write_bytes(_empty())
+    return path
+
+
 @contextmanager
 def file(folder: Path) -> Iterator[str]:
-    yield str(folder / "store.db")
+    yield str(_new_file(folder))
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     # Storages of other processes prove with it, too, who they are.
-    with pytest.MonkeyPatch.context() as patch, server().serving(folder / "store.db") as url:
+    with pytest.MonkeyPatch.context() as patch, server().serving(_new_file(folder)) as url:
         patch.setenv(KEY_VARIABLE, KEY.to_text())
         yield url
 

@@ -60,7 +60,7 @@ def migrate(
             step(connection)
         if version < len(steps):
             for table in schema.tables.values():
-                _complete(connection, table)
+                _complete(connection, table, new=not version)
             if version:
                 for number in range(version + 1, len(steps) + 1):
                     for upgrade in schema.upgrades.get(number, ()):
@@ -93,9 +93,13 @@ def _fill(connection: Connection, schema: Schema, upgrade: Upgrade) -> None:
     )
 
 
-def _complete(connection: Connection, table: Table) -> None:
-    """Add what the file lacks of a table, and drop its indexes that the schema has no more."""
-    present = [row[1] for row in connection.execute(f'PRAGMA table_info("{table.name}")')]
+def _complete(connection: Connection, table: Table, *, new: bool) -> None:
+    """Add what the file lacks of a table, and drop its indexes that the schema has no more.
+
+    A `new` file is not even asked what it has.
+    """
+    asked = () if new else connection.execute(f'PRAGMA table_info("{table.name}")')
+    present = [row[1] for row in asked]
     if not present:
         columns = ", ".join(f'"{name}" {kind}' for name, kind in table.column_types.items())
         connection.execute(f'CREATE TABLE "{table.name}" (_id INTEGER PRIMARY KEY, {columns})')
@@ -105,10 +109,12 @@ def _complete(connection: Connection, table: Table) -> None:
             connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {kind}')
     declared = [index for name, index in table.indexes.items() if name != BY_CREATION_TIME]
     wanted = {f"{table.name}__{index.name}": index for index in declared}
-    rows = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", [table.name]
-    ).fetchall()
-    existing = {row[0] for row in rows}
+    existing: set[str] = set()
+    if present:
+        rows = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", [table.name]
+        )
+        existing = {row[0] for row in rows}
     for name in existing - wanted.keys():
         connection.execute(f'DROP INDEX "{name}"')
     for name in wanted.keys() - existing:
