@@ -247,12 +247,12 @@ def test_a_token_that_is_all_there_is_expires(line: Line, make: Make) -> None:
 
 def test_a_server_that_is_not_there_is_told_at_the_deadline(make: Make) -> None:
     url = f"http://127.0.0.1:{unused_port()}"
-    got = titles(make(url, timeout=0.4))
+    got = titles(make(url, timeout=1))
     start = time.monotonic()
     error = got.get(timeout=SECONDS)
     assert isinstance(error, UnreachableError)
     assert "refuses connections" in str(error)
-    assert 0.3 < time.monotonic() - start < 2
+    assert 0.8 < time.monotonic() - start < 3
 
 
 def test_a_server_that_never_answers_is_told_at_the_deadline(line: Line, make: Make) -> None:

@@ -94,6 +94,10 @@ class NotConnectedError(Exception):
         self.cause = cause
 
 
+class ProxyRefusedError(Exception):
+    """A proxy will not go there, and would say so again."""
+
+
 class LostError(Exception):
     """The connection broke before the answer was there; the request may have arrived."""
 
@@ -181,7 +185,7 @@ class Functions:
                 raise self._late(kind, path) from error
             except NotConnectedError as error:
                 failed: ConvexStorageError = unreachable(self.url, error.cause)
-                again = not isinstance(error.cause, ssl.SSLError)
+                again = not isinstance(error.cause, (ssl.SSLError, ProxyRefusedError))
             except LostError as error:
                 failed, again = unreachable(self.url, error), repeatable
             except DeploymentError as error:

@@ -24,6 +24,7 @@ from mastra_convex.backends.attempts import (
     NotConnectedError,
     PostStep,
     Program,
+    ProxyRefusedError,
     TokenStep,
 )
 from mastra_convex.backends.base import Args
@@ -209,7 +210,8 @@ def _root(error: BaseException) -> Exception:
     below: BaseException | None = error
     while below is not None:
         if isinstance(below, aiohttp.ClientHttpProxyError):
-            return RuntimeError(f"{below.status} {below.message}")
+            refused = ProxyRefusedError if below.status < 500 else RuntimeError
+            return refused(f"{below.status} {below.message}")
         if isinstance(below, OSError):
             said = below
         several = getattr(below, "exceptions", None)
