@@ -33,7 +33,10 @@ const MAX_DEPTH = 64;
 const MAX_ITEMS = 8192;
 const MAX_FIELDS = 1024;
 
-/** How the values of a column become ours, and how ours become theirs. */
+/**
+ * How the values of a column become ours, and how ours become theirs. Each kind takes values of its
+ * own, and a table has columns of every kind.
+ */
 interface Kind {
   ours(value: any): unknown;
   theirs(value: any): unknown;
@@ -111,7 +114,7 @@ const ISO: Kind = { ours: milliseconds, theirs: iso };
 
 type Columns = Record<string, [ours: string, kind: Kind]>;
 
-/** A row as the adapter has it. */
+/** A row as the adapter has it: nothing about it is known until it has been converted. */
 export type Row = Record<string, any>;
 
 /**
