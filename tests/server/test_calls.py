@@ -13,7 +13,8 @@ from mastra_convex.protocol import requests
 from mastra_convex.server import calls
 from tests.server.support import KEY, Served, bearer, ids, message, page, served, thread
 
-SERVICE = bearer(KEY.service_token())
+# Made when the file is read, which may be long before its tests run.
+SERVICE = bearer(KEY.service_token(lifetime=24 * 3600))
 
 
 def post(server: Served, path: str, body: Any, **headers: str) -> tuple[int, Any]:
