@@ -151,12 +151,24 @@ export async function nextGeneration(
 ): Promise<Public<typeof TABLE>> {
   const { generationCount } = (await newest(ctx, before))!;
   const takenOver = { ...before, id: args.newId, originType: "reflection" as const };
-  return records.insert(ctx, TABLE, {
+  return addGeneration(ctx, {
     ...generation(ctx, takenOver, generationCount + 1),
     lastObservedAt: before.lastObservedAt ?? ctx.now,
     activeObservations: args.reflection,
     observationTokenCount: args.tokenCount,
   });
+}
+
+/** Add a generation; returns it. Throws CONFLICT if its id is taken. */
+export async function addGeneration(
+  ctx: Writer,
+  made: Stored<typeof TABLE>,
+): Promise<Public<typeof TABLE>> {
+  if (!(await records.byKey(ctx, TABLE, made.id))) return records.insert(ctx, TABLE, made);
+  throw conflict(
+    `observational memory '${made.id}' cannot be made: the id is taken; choose another`,
+    { table: TABLE, id: made.id },
+  );
 }
 
 export interface Activation {

@@ -66,7 +66,7 @@ def initialize(ctx: MutationCtx, args: Args) -> Doc:
     if found is not None:
         return lib.with_chunks(ctx, lib.require_visible(ctx, found, args["id"]))
     first = lib.generation(ctx, {**args, "originType": "initial"}, 0)
-    return lib.with_chunks(ctx, insert(ctx, lib.TABLE, {**first, "activeObservations": '""'}))
+    return lib.with_chunks(ctx, lib.add_generation(ctx, {**first, "activeObservations": '""'}))
 
 
 @storage_mutation(args={"record": _with_chunks}, returns=v.null())

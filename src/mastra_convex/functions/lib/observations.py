@@ -142,6 +142,17 @@ def next_generation(ctx: MutationCtx, before: Doc, args: Args) -> Doc:
         "activeObservations": args["reflection"],
         "observationTokenCount": args["tokenCount"],
     }
+    return add_generation(ctx, made)
+
+
+def add_generation(ctx: MutationCtx, made: Doc) -> Doc:
+    """Add a generation; returns its document. Raises `ConflictError` if its id is taken."""
+    if by_key(ctx, TABLE, made["id"]) is not None:
+        raise ConflictError(
+            f"observational memory {made['id']!r} cannot be made: the id is taken; choose another",
+            table=TABLE,
+            id=made["id"],
+        )
     return insert(ctx, TABLE, made)
 
 
