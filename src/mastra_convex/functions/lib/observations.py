@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from mastra_convex.engine.context import MutationCtx
-from mastra_convex.engine.query import Query
+from mastra_convex.engine.query import Query, RangeBuilder
 from mastra_convex.errors import ConflictError, LimitExceededError, UnauthenticatedError
 from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns
 from mastra_convex.functions.lib.records import (
@@ -40,16 +40,24 @@ _SPACE = (
 )
 
 
-def generations(ctx: Ctx, subject: Args) -> Query:
-    """The generations of a thread, if one is named, else of a resource."""
-    query = ctx.db.query(TABLE)
+def subject_index(subject: Args) -> tuple[str, tuple[str | None, ...]]:
+    """The index of the generations of a thread, if one is named, else of a resource; its values."""
     thread_id = subject.get("threadId")
     if thread_id is not None:
-        return query.with_index("by_thread", lambda q: q.eq("threadId", thread_id))
-    resource_id = subject["resourceId"]
-    return query.with_index(
-        "by_resource", lambda q: q.eq("threadId", None).eq("resourceId", resource_id)
-    )
+        return "by_thread", (thread_id,)
+    return "by_resource", (None, subject["resourceId"])
+
+
+def generations(ctx: Ctx, subject: Args) -> Query:
+    """The generations of a thread, if one is named, else of a resource."""
+    index, values = subject_index(subject)
+
+    def inside(q: RangeBuilder) -> RangeBuilder:
+        for field, value in zip(("threadId", "resourceId"), values):
+            q.eq(field, value)
+        return q
+
+    return ctx.db.query(TABLE).with_index(index, inside)
 
 
 def is_visible(ctx: Ctx, record: Doc) -> bool:
