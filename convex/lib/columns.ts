@@ -28,6 +28,8 @@ import { members } from "./payloads.js";
 import type { Fields, Whole } from "./tables.js";
 
 const ISO_TEXT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+// The beginning of the year 1, and the end of the year 9999.
+const [FIRST, LAST] = [-62_135_596_800_000, 253_402_300_799_999];
 const KEY = /^(?!\$)[ -~]{0,1024}$/;
 const MAX_DEPTH = 64;
 const MAX_ITEMS = 8192;
@@ -88,7 +90,10 @@ export function milliseconds(text: unknown): number {
   throw invalidArgument(`a time is ISO 8601 text with a zone, not ${String(text).slice(0, 60)}`);
 }
 
-const iso = (time: number) => new Date(time).toISOString();
+/** The time as ISO 8601 text; the nearest that has four digits for its year. */
+export function iso(time: number): string {
+  return new Date(Math.max(FIRST, Math.min(time, LAST))).toISOString();
+}
 
 /** Whether it is a value of Convex, which has fewer keys than JSON. */
 function isSayable(value: unknown, depth = 0): boolean {

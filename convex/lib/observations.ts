@@ -2,6 +2,7 @@
 
 import { owns, type Reader, type Writer } from "./access.js";
 import { load } from "./chunks.js";
+import { iso } from "./columns.js";
 import { conflict, limitExceeded, unauthenticated } from "./errors.js";
 import * as records from "./records.js";
 import { hasRoom } from "./steps.js";
@@ -201,7 +202,7 @@ export async function activate(ctx: Writer, row: Memory, args: Activation): Prom
   const lastObservedAt = args.lastObservedAt ?? chosen.at(-1)!.lastObservedAt;
   const fresh = chosen.map((chunk) => JSON.parse(chunk.observations)).join("\n\n");
   const active = JSON.parse(before.record.activeObservations);
-  const boundary = `\n\n--- message boundary (${new Date(lastObservedAt).toISOString()}) ---\n\n`;
+  const boundary = `\n\n--- message boundary (${iso(lastObservedAt)}) ---\n\n`;
   const sum = (field: "tokenCount" | "messageTokens") =>
     chosen.reduce((total, chunk) => total + chunk[field], 0);
   await records.patch(ctx, TABLE, before, {

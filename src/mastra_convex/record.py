@@ -31,8 +31,10 @@ Wire = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
 # What both a datetime and ECMAScript's Date can say: the years 1 to 9999.
-_MIN_MILLISECONDS = (datetime.min.replace(tzinfo=timezone.utc) - _EPOCH) / _MILLISECOND
-_MAX_MILLISECONDS = (datetime.max.replace(tzinfo=timezone.utc) - _EPOCH) // _MILLISECOND
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
+_LAST = datetime.max.replace(tzinfo=timezone.utc)
+_MIN_MILLISECONDS = (_FIRST - _EPOCH) / _MILLISECOND
+_MAX_MILLISECONDS = (_LAST - _EPOCH) // _MILLISECOND
 _REQUIRED: Any = object()
 R = TypeVar("R", bound="Record")
 
@@ -136,7 +138,13 @@ class _OpaqueText(_Text):
 
 class _Instant(Field):
     def decode(self, raw: Any) -> Any:
-        return None if raw is None else _EPOCH + raw * _MILLISECOND
+        if raw is None:
+            return None
+        try:
+            return _EPOCH + raw * _MILLISECOND
+        except OverflowError:
+            # Other clients can store a time that no datetime can say: it is the nearest one.
+            return _FIRST if raw < 0 else _LAST
 
     def encode(self, value: Any, label: str) -> Any:
         return to_milliseconds(value, f"{label}: {self.wire_name}")

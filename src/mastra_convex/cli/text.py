@@ -134,7 +134,7 @@ def moment(milliseconds: float | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     try:
         return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).astimezone().strftime(form)
     except (OverflowError, OSError, ValueError):
-        return f"{milliseconds:.0f} ms"  # A year that this platform's calendar does not know.
+        return f"{milliseconds:.16g} ms"  # A year that this platform's calendar does not know.
 
 
 def size(count: int) -> str:

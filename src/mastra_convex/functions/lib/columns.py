@@ -35,6 +35,8 @@ from mastra_convex.values.payload import encode_payload
 from mastra_convex.values.validators import Validator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# The beginning of the year 1, and the end of the year 9999.
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -84,8 +86,8 @@ def milliseconds(text: Any) -> float:
 
 
 def iso(time: float) -> str:
-    """The time as ISO 8601 text, to the millisecond."""
-    moment = _EPOCH + timedelta(milliseconds=int(time))
+    """The time as ISO 8601 text, to the millisecond; the nearest that has four digits for its year."""
+    moment = _EPOCH + timedelta(milliseconds=int(max(_FIRST, min(time, _LAST))))
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

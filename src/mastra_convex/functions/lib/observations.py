@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from mastra_convex.engine.context import MutationCtx
 from mastra_convex.engine.query import Query, RangeBuilder
 from mastra_convex.errors import ConflictError, LimitExceededError, UnauthenticatedError
 from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns
+from mastra_convex.functions.lib.columns import iso
 from mastra_convex.functions.lib.records import (
     by_key,
     insert,
@@ -32,7 +32,6 @@ BUFFERED_REFLECTION = (
 MAX_CHUNKS = 500
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
 _AT_ONCE = 50
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # What JavaScript's trim removes.
 _SPACE = (
     " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -185,7 +184,7 @@ def activate(ctx: MutationCtx, before: Doc, args: Args) -> list[Doc]:
     )
     fresh = "\n\n".join(decode_payload(each["observations"]) for each in chosen)
     active = decode_payload(before["activeObservations"])
-    boundary = f"\n\n--- message boundary ({_iso(last)}) ---\n\n"
+    boundary = f"\n\n--- message boundary ({iso(last)}) ---\n\n"
     pending = before["pendingMessageTokens"] - sum(each["messageTokens"] for each in chosen)
     fields = {
         "activeObservations": encode_payload(f"{active}{boundary}{fresh}" if active else fresh),
@@ -263,8 +262,3 @@ def remove_memory(ctx: MutationCtx, record: Doc) -> None:
     for chunk in chunks_of(ctx, record["id"]):
         remove(ctx, CHUNKS, chunk)
     remove(ctx, TABLE, record)
-
-
-def _iso(milliseconds: float) -> str:
-    moment = _EPOCH + timedelta(milliseconds=int(milliseconds))
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
