@@ -77,6 +77,13 @@ function said(text: string): unknown {
   return isSayable(value) ? value : text;
 }
 
+/** The columns in `extra`. Throws INVALID_ARGUMENT for what is no text of an object. */
+function membersOf(text: unknown): Fields {
+  const found = typeof text === "string" ? decoded(text) : null;
+  if (isObject(found)) return found;
+  throw invalidArgument("extra is JSON text of an object", { path: "extra" });
+}
+
 /** The text that a payload is; of anything else, its JSON. */
 function plain(text: string): string {
   const value = decoded(text);
@@ -156,7 +163,7 @@ export class Rows<T extends Whole = Whole> {
     for (const [name, value] of Object.entries(row)) {
       const column = this.columns[name];
       if (column) found[column[0]] = value === null ? null : column[1].ours(value);
-      else if (name === "extra") unknown = { ...decoded(value), ...unknown };
+      else if (name === "extra") unknown = { ...membersOf(value), ...unknown };
       else if (!this.derived.has(name)) unknown[name] = value;
     }
     if (Object.keys(unknown).length > 0) found.extra = encoded(unknown);

@@ -65,6 +65,14 @@ def _said(text: str) -> Any:
     return value if is_sayable(value) else text
 
 
+def _members_of(text: Any) -> Doc:
+    """The columns in `extra`. Raises `InvalidArgumentError` for what is no text of an object."""
+    found = decoded(text) if isinstance(text, str) else None
+    if not isinstance(found, dict):
+        raise InvalidArgumentError("extra is JSON text of an object", path="extra")
+    return found
+
+
 def _plain(text: str) -> str:
     """The text that a payload is; of anything else, its JSON."""
     value = decoded(text)
@@ -141,7 +149,7 @@ class Rows:
                 ours, kind = self.columns[name]
                 found[ours] = None if value is None else kind.ours(value)
             elif name == "extra":
-                unknown = {**decoded(value), **unknown}
+                unknown = {**_members_of(value), **unknown}
             elif name not in self._derived:
                 unknown[name] = value
         if unknown:
