@@ -55,6 +55,15 @@ export function decoded(text: unknown): any {
   }
 }
 
+/** The value of a payload; what is no JSON text, which other clients can store, is itself. */
+function opened(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
 /** JSON text of a value. */
 export function encoded(value: unknown): string {
   try {
@@ -73,7 +82,7 @@ function textOf(value: unknown): string {
 
 /** The value of a payload; its text, if Convex has no such value. */
 function said(text: string): unknown {
-  const value = decoded(text);
+  const value = opened(text);
   return isSayable(value) ? value : text;
 }
 
@@ -84,9 +93,9 @@ function membersOf(text: unknown): Fields {
   throw invalidArgument("extra is JSON text of an object", { path: "extra" });
 }
 
-/** The text that a payload is; of anything else, its JSON. */
-function plain(text: string): string {
-  const value = decoded(text);
+/** The text that a payload is; of anything else, what stands there. */
+export function plain(text: string): string {
+  const value = opened(text);
   return typeof value === "string" ? value : text;
 }
 
@@ -185,7 +194,9 @@ export class Rows<T extends Whole = Whole> {
   row(record: Fields): Row {
     const found: Row = {};
     const unsaid: string[] = [];
-    for (const [key, member] of members((record.extra as string) ?? "{}") ?? []) {
+    const extra = (record.extra as string | undefined) ?? "{}";
+    const known = opened(extra) === extra ? null : members(extra);
+    for (const [key, member] of known ?? []) {
       const value = decoded(member.value);
       if (isSayable({ [key]: value })) found[key] = value;
       else unsaid.push(`${member.name}:${member.value}`);

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.values.names import camel_case
-from mastra_convex.values.payload import decode_payload, encode_payload
+from mastra_convex.values.payload import encode_payload, open_payload
 
 if TYPE_CHECKING:
     from typing_extensions import Self, dataclass_transform
@@ -107,7 +107,7 @@ class _Count(Field):
 
 class _Payload(Field):
     def decode(self, raw: Any) -> Any:
-        return None if raw is None else decode_payload(raw)
+        return None if raw is None else open_payload(raw)
 
     def encode(self, value: Any, label: str) -> Any:
         return encode_payload(value, label, self.wire_name)
@@ -130,7 +130,7 @@ class _Map(_Payload):
 
 class _OpaqueText(_Text):
     def decode(self, raw: Any) -> Any:
-        return None if raw is None else decode_payload(raw)
+        return None if raw is None else open_payload(raw)
 
     def encode(self, value: Any, label: str) -> Any:
         return encode_payload(super().encode(value, label), label, self.wire_name)
@@ -368,7 +368,8 @@ class Record:
     def extra(self) -> dict[str, Any]:
         """Fields that the model does not know, as they were saved."""
         text = self.wire.get("extra")
-        return decode_payload(text) if text else {}
+        found = open_payload(text) if text else {}
+        return found if isinstance(found, dict) else {"extra": found}
 
     def to_dict(self) -> dict[str, Any]:
         """The record in Mastra's form: camelCase, times in milliseconds, payloads decoded."""
@@ -377,7 +378,7 @@ class Record:
             raw = self.wire.get(field.wire_name)
             if raw is not None:
                 if isinstance(field, (_Payload, _OpaqueText)):
-                    raw = decode_payload(raw)
+                    raw = open_payload(raw)
                 elif isinstance(field, _Records):
                     raw = [each.to_dict() for each in field.decode(raw)]
                 else:

@@ -31,7 +31,7 @@ from mastra_convex.functions.validators import (
     workflow_run_fields,
 )
 from mastra_convex.values.encoding import decode, encode
-from mastra_convex.values.payload import encode_payload
+from mastra_convex.values.payload import encode_payload, open_payload
 from mastra_convex.values.validators import Validator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -61,7 +61,7 @@ def _text_of(value: Any) -> str:
 
 def _said(text: str) -> Any:
     """The value of a payload; its text, if Convex has no such value."""
-    value = decoded(text)
+    value = open_payload(text)
     return value if is_sayable(value) else text
 
 
@@ -73,9 +73,9 @@ def _members_of(text: Any) -> Doc:
     return found
 
 
-def _plain(text: str) -> str:
-    """The text that a payload is; of anything else, its JSON."""
-    value = decoded(text)
+def plain(text: str) -> str:
+    """The text that a payload is; of anything else, what stands there."""
+    value = open_payload(text)
     return value if isinstance(value, str) else text
 
 
@@ -94,7 +94,7 @@ def milliseconds(text: Any) -> float:
 
 
 def iso(time: float) -> str:
-    """The time as ISO 8601 text, to the millisecond; the nearest that has four digits for its year."""
+    """The time as ISO 8601 text, to the millisecond; the nearest whose year has four digits."""
     moment = _EPOCH + timedelta(milliseconds=int(max(_FIRST, min(time, _LAST))))
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -112,7 +112,7 @@ SAME = Kind(_same, _same)
 # A payload, as JSON text on both sides.
 TEXT = Kind(_text_of, _same)
 # A payload that is a plain text there.
-PLAIN = Kind(encode_payload, _plain)
+PLAIN = Kind(encode_payload, plain)
 # A payload that is a value there.
 VALUE = Kind(encode_payload, _said)
 ISO = Kind(milliseconds, iso)
@@ -168,7 +168,8 @@ class Rows:
         Of what we do not know, only what Convex has no names or values for stays in `extra`.
         """
         found: Doc = {}
-        unknown = decoded(record["extra"]) if "extra" in record else {}
+        extra = open_payload(record["extra"]) if "extra" in record else {}
+        unknown = extra if isinstance(extra, dict) else {}
         unsaid = {name: x for name, x in unknown.items() if not is_sayable({name: x})}
         if unsaid:
             found["extra"] = encode_payload(unsaid)

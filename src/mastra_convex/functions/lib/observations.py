@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mastra_convex.engine.context import MutationCtx
 from mastra_convex.engine.query import Query, RangeBuilder
 from mastra_convex.errors import ConflictError, LimitExceededError, UnauthenticatedError
 from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns
-from mastra_convex.functions.lib.columns import iso
+from mastra_convex.functions.lib.columns import iso, plain
 from mastra_convex.functions.lib.records import (
     by_key,
     insert,
@@ -18,7 +16,7 @@ from mastra_convex.functions.lib.records import (
     remove,
     thread_visible,
 )
-from mastra_convex.values.payload import decode_payload, encode_payload
+from mastra_convex.values.payload import encode_payload
 
 TABLE = "observationalMemory"
 CHUNKS = "observationChunks"
@@ -182,8 +180,8 @@ def activate(ctx: MutationCtx, before: Doc, args: Args) -> list[Doc]:
     last: float = (
         args["lastObservedAt"] if "lastObservedAt" in args else chosen[-1]["lastObservedAt"]
     )
-    fresh = "\n\n".join(decode_payload(each["observations"]) for each in chosen)
-    active = decode_payload(before["activeObservations"])
+    fresh = "\n\n".join(plain(each["observations"]) for each in chosen)
+    active = plain(before["activeObservations"])
     boundary = f"\n\n--- message boundary ({iso(last)}) ---\n\n"
     pending = before["pendingMessageTokens"] - sum(each["messageTokens"] for each in chosen)
     fields = {
@@ -228,23 +226,23 @@ def _how_many(weights: list[float], args: Args) -> int:
 
 def joined(before: str | None, text: str) -> str:
     """Two texts with an empty line between, or the second alone; both are payloads."""
-    old: Any = "" if before is None else decode_payload(before)
-    return encode_payload(f"{old}\n\n{decode_payload(text)}") if old else text
+    old = "" if before is None else plain(before)
+    return encode_payload(f"{old}\n\n{plain(text)}") if old else text
 
 
 def reflection_and_rest(record: Doc) -> str:
     """The reflection put aside, and the lines of observations that it has not seen: a payload."""
     reflection = record.get("bufferedReflection")
-    if reflection is None or decode_payload(reflection) == "":
+    if reflection is None or plain(reflection) == "":
         raise ConflictError(
             f"observational memory {record['id']!r} has no reflection to activate; somebody else "
             "may have activated it",
             table=TABLE,
             id=record["id"],
         )
-    lines = decode_payload(record["activeObservations"]).split("\n")
-    seen = int(record.get("reflectedObservationLineCount", 0))
-    rest = "\n".join(lines[seen:]).strip(_SPACE)
+    lines = plain(record["activeObservations"]).split("\n")
+    seen = max(-len(lines), min(record.get("reflectedObservationLineCount", 0), len(lines)))
+    rest = "\n".join(lines[int(seen) :]).strip(_SPACE)
     return joined(reflection, encode_payload(rest)) if rest else reflection
 
 
