@@ -299,7 +299,8 @@ def render(outcome: Outcome) -> Rendered:
     if outcome.error is not None:
         _log_unknown(outcome.error)
     text = outcome_text(outcome.value, outcome.error)
-    return Rendered(text, hashlib.blake2b(text.encode(), digest_size=16).digest())
+    content = text.encode()
+    return Rendered(text, hashlib.blake2b(content, digest_size=16).digest(), len(content))
 
 
 def _log_unknown(error: Exception) -> None:
