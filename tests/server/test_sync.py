@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import time
@@ -14,6 +15,7 @@ import pytest
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
+from mastra_convex.backends.served import EmbeddedServedBackend
 from mastra_convex.functions import registry
 from mastra_convex.protocol.codec import decode_ts, encode_ts
 from mastra_convex.server import sync
@@ -362,6 +364,49 @@ def test_more_queries_than_one_socket_may_watch() -> None:
         assert all(peer.values[number] is None for number in range(1000))
         assert peer.result("threads:save", thread("t999"))["success"] is True
         assert peer.values[999]["id"] == "t999"
+
+
+def test_a_client_that_is_told_nothing_changes_only_so_much(tmp_path: Path) -> None:
+    """It adds and removes queries, and does not read: what it is to be told must not pile up."""
+    read = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        await asyncio.sleep(0)
+        if read == 1:
+            return {"type": "websocket.connect"}
+        add = {"type": "Add", "queryId": read, "udfPath": "threads:get", "args": [{"id": "t"}]}
+        body = {
+            "type": "ModifyQuerySet",
+            "baseVersion": read - 2,
+            "newVersion": read - 1,
+            "modifications": [add, {"type": "Remove", "queryId": read}],
+        }
+        return {"type": "websocket.receive", "text": json.dumps(body)}
+
+    async def send(message: Any) -> None:
+        if message["type"] != "websocket.accept":
+            await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        backend = EmbeddedServedBackend(str(tmp_path / "a.db"), durable=False)
+        await backend.open()
+        serving = sync.Sync(backend, Keyring(lambda: [KEY]))
+        scope = {"type": "websocket", "path": "/api/sync", "headers": []}
+        client = asyncio.ensure_future(serving(scope, receive, send))
+        while read < 1000:
+            await asyncio.sleep(0.01)
+        before = -1
+        while read != before:
+            before = read
+            await asyncio.sleep(0.1)
+        client.cancel()
+        await asyncio.wait([client])
+        await backend.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    assert read < 2500
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ MAX_BYTES = 60 * 1024 * 1024
 _AT_ONCE = 16
 
 
-
 class Report(Protocol):
     """What the engine's feed tells (`engine/feed.py`)."""
 

@@ -234,7 +234,9 @@ class _Socket:
         self._wake()
 
     def _is_full(self) -> bool:
-        full = self._bytes > _MAX_BYTES or len(self._running) >= _MAX_RUNNING
+        full = (
+            self._bytes > _MAX_BYTES or len(self._running) >= _MAX_RUNNING or self._session.is_ahead
+        )
         return full and self._close is None
 
     def _measure(self) -> None:
@@ -276,6 +278,7 @@ class _Socket:
                                 self._bytes += len(text)
                             case Close():
                                 self._close = work
+                    self._measure()
                 else:
                     break
         except OSError:
