@@ -89,7 +89,7 @@ def test_a_client_watches_so_much_and_no_more(server: Dev) -> None:
         for number in (0, 16):
             peer.unwatch(number)
         peer.watch(18, "messages:list", {**page("heavy"), "limit": 81})
-        assert len(peer.until_value(18, bool)["page"]) > 5
+        assert peer.until_value(18, bool) == peer.values[1]
     healthy(server)
 
 
