@@ -132,6 +132,8 @@ def test_a_batch_is_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"Authorization": "Basic abc"}, 400, "InvalidAdminKey"),
         ({"Content-Type": "text/plain"}, 400, "BadJsonBody"),
         ({"Host": "evil.example"}, 403, "HostNotAllowed"),
+        ({"Convex-Client": "npm-0.19.1"}, 400, "ClientVersionUnsupported"),
+        ({"Convex-Client": "nonsense"}, 400, "InvalidClientVersion"),
     ],
 )
 def test_requests_that_are_refused(headers: dict[str, str], status: int, code: str) -> None:

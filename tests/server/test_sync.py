@@ -411,6 +411,8 @@ def test_a_client_that_is_told_nothing_changes_only_so_much(tmp_path: Path) -> N
         ("/api/1.48/sync", {}, 400),
         ("/api/x/sync", {}, 400),
         ("/api/sync", {"Convex-Client": "nonsense"}, 400),
+        ("/api/0.19.1/sync", {}, 400),
+        ("/api/1.48.0/sync", {"Convex-Client": "python-0.0.2"}, 400),
         ("/api/elsewhere", {}, 404),
         ("/api/sync", {"Host": "evil.example"}, 403),
         ("/api/sync", {"Origin": "http://evil.example"}, 403),

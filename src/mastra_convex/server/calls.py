@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from mastra_convex.backends.base import Caller, OutOfRetentionError, ServedBackend
 from mastra_convex.errors import ConvexStorageError, FunctionNotFoundError
+from mastra_convex.protocol.clients import client_of
 from mastra_convex.protocol.codec import encode_ts
 from mastra_convex.protocol.failures import bounded, failure_of, is_outage
 from mastra_convex.protocol.paths import path_of_url
@@ -189,6 +190,7 @@ class Calls:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             try:
+                client_of(request.headers.get("convex-client"))
                 return Response(await handle(request), media_type="application/json")
             except RefusedRequestError as refused:
                 return refuse(refused)

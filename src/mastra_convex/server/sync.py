@@ -14,6 +14,7 @@ from starlette.types import Send as AsgiSend
 
 from mastra_convex.backends.base import Committed, LiveSet, Rendered, ServedBackend
 from mastra_convex.errors import ConvexStorageError, UnauthenticatedError
+from mastra_convex.protocol.clients import Client, client_of
 from mastra_convex.protocol.codec import encode_server_message
 from mastra_convex.protocol.failures import Failure, failure_of, is_outage
 from mastra_convex.protocol.messages import Ping
@@ -43,11 +44,7 @@ _SWEEP_SECONDS = 1.0
 # A client that has this much under way is read no further until some of it is done.
 _MAX_RUNNING = 128
 _MAX_BYTES = 16 * 1024 * 1024
-# The first npm client that puts transitions together from pieces.
-_CHUNKS_SINCE = (1, 28)
 _PATH = re.compile(r"/api/(?:(?P<version>[^/]+)/)?sync\Z")
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:[-+][0-9A-Za-z.+-]*)?\Z", re.ASCII)
-_CLIENT = re.compile(r"([a-z-]+?)-(\d+\.\d+\.\d+.*)\Z", re.ASCII)
 
 
 class Sync:
@@ -61,7 +58,7 @@ class Sync:
     async def __call__(self, scope: Scope, receive: Receive, send: AsgiSend) -> None:
         """Serve one socket (ASGI)."""
         try:
-            chunks = _understands_chunks(scope)
+            chunks = _client(scope).understands_chunks
         except RefusedRequestError as refused:
             return await refuse(refused)(scope, receive, send)
         socket = _Socket(self, receive, send, chunks=chunks)
@@ -311,18 +308,10 @@ def _log_unknown(error: Exception) -> None:
         logger.error("a function has failed", exc_info=error)
 
 
-def _understands_chunks(scope: Scope) -> bool:
-    """By the client's name and version. Raises `RefusedRequestError` for what is no version."""
+def _client(scope: Scope) -> Client:
+    """Who opens a socket. Raises `RefusedRequestError` for another path, and as `client_of`."""
     path = _PATH.match(scope["path"])
     if path is None:
         raise RefusedRequestError(404, "NotFound", "the WebSocket is at /api/sync")
-    path_version = path["version"]
     header = dict(scope["headers"]).get(b"convex-client", b"").decode("latin-1")
-    named = _CLIENT.match(header)
-    name, text = (named[1], named[2]) if named else ("npm", path_version)
-    found = _VERSION.match(text) if text else None
-    if (path_version is not None or header) and found is None:
-        raise RefusedRequestError(
-            400, "InvalidClientVersion", "the client's version is not like 1.2.3"
-        )
-    return name == "npm" and found is not None and (int(found[1]), int(found[2])) >= _CHUNKS_SINCE
+    return client_of(header, path["version"])
