@@ -38,6 +38,7 @@ def test_who_it_is(header: str | None, path_version: str | None, client: Client)
         ("rust-0.0.1", None, "ClientVersionUnsupported"),
         (None, "0.19.0", "ClientVersionUnsupported"),
         ("npm", None, "InvalidClientVersion"),
+        (f"npm-{'9' * 5000}.0.0", None, "ClientVersionUnsupported"),
         (None, "1.48", "InvalidClientVersion"),
         (None, "x", "InvalidClientVersion"),
     ],

@@ -21,7 +21,7 @@ from mastra_convex.protocol.codec import decode_ts, encode_ts
 from mastra_convex.server import sync
 from mastra_convex.server.auth import Keyring
 from mastra_convex.tokens import Key
-from tests.server.support import KEY, SOCKETS, Peer, ids, message, page, served, thread
+from tests.server.support import KEY, SOCKETS, Peer, held, ids, message, page, served, thread
 
 
 def test_a_subscription_sees_ones_own_and_others_writes() -> None:
@@ -121,6 +121,24 @@ def test_a_mutation_that_is_sent_again_is_answered_again(tmp_path: Path) -> None
             assert response == first
             found = server.value("query", "messages:list", page("t"))
             assert ids(found) == ["m0"]
+
+
+def test_a_mutation_that_takes_too_long_ends_the_socket_and_is_known_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "_SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(sync, "MAX_SECONDS", 0.2)
+    path = tmp_path / "a.db"
+    with served(path) as server, held("threads:save", "mutation", monkeypatch) as release:
+        with server.socket() as peer:
+            peer.mutate("threads:save", thread("t", title="once"), 7)
+            closed(peer, 1011)
+            release.set()
+        with server.socket() as peer:
+            peer.mutate("threads:save", thread("t", title="twice"), 7)
+            # It is the answer of the first, whichever of the two came to be run.
+            response = peer.until_type("MutationResponse")
+            assert response["result"]["title"] == "once"
 
 
 def test_a_query_is_run_once_however_many_watch_it(monkeypatch: pytest.MonkeyPatch) -> None:

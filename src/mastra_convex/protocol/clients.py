@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mastra_convex.protocol.requests import RefusedRequestError
 
-_VERSION = r"(\d+)\.(\d+)\.(\d+)(?:[-+][0-9A-Za-z.+-]+)?"
+_VERSION = r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:[-+][0-9A-Za-z.+-]+)?"
 _CLIENT = re.compile(rf"(.+?)-{_VERSION}\Z", re.ASCII)
 _PATH_VERSION = re.compile(rf"{_VERSION}\Z", re.ASCII)
 

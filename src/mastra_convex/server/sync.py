@@ -7,7 +7,7 @@ import hashlib
 import logging
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.types import Receive, Scope
 from starlette.types import Send as AsgiSend
@@ -18,7 +18,7 @@ from mastra_convex.protocol.clients import Client, client_of
 from mastra_convex.protocol.codec import encode_server_message
 from mastra_convex.protocol.failures import Failure, failure_of, is_outage
 from mastra_convex.protocol.messages import Ping
-from mastra_convex.protocol.requests import RefusedRequestError
+from mastra_convex.protocol.requests import MAX_SECONDS, RefusedRequestError
 from mastra_convex.protocol.server_session import (
     INTERNAL_ERROR,
     Close,
@@ -77,6 +77,15 @@ class Sync:
                 socket.look(now)
 
 
+class _Running(NamedTuple):
+    """A mutation on its way, the size of what it was given, and since when."""
+
+    request_id: int
+    future: asyncio.Future[Committed]
+    size: int
+    begun: float
+
+
 class _Socket:
     """One client."""
 
@@ -93,8 +102,8 @@ class _Socket:
         self._close: Close | None = None
         self._gone = False
         self._sender: asyncio.Task[None] | None = None
-        # Mutations in the order in which they came, and the size of what they were given.
-        self._running: list[tuple[int, asyncio.Future[Committed], int]] = []
+        # Mutations in the order in which they came.
+        self._running: list[_Running] = []
         self._bytes = 0
         self._room: asyncio.Future[None] | None = None
 
@@ -120,7 +129,7 @@ class _Socket:
             if self._sender is not None:
                 self._sender.cancel()
             if self._running:
-                await asyncio.wait([future for _, future, _ in self._running])
+                await asyncio.wait([each.future for each in self._running])
 
     def look(self, now: float) -> None:
         """See whether it is time for something."""
@@ -130,6 +139,11 @@ class _Socket:
             self._sync.keyring.require(self._identity)
         except UnauthenticatedError as error:
             self._do(self._session.refuse(error.message, attempted=False))
+            return
+        if self._running and now - self._running[0].begun >= MAX_SECONDS:
+            # The client sends it again when it comes back; then it is known whether it happened.
+            logger.error("a mutation has taken %g seconds", MAX_SECONDS)
+            self._do([Close(INTERNAL_ERROR, "InternalServerError")])
             return
         if self._sender is None and now - self._sent_at >= PING_SECONDS:
             self._say(encode_server_message(Ping()))
@@ -186,7 +200,7 @@ class _Socket:
         self._live.identify(self._identity.caller)
 
     def _start(self, request_id: int, future: asyncio.Future[Committed], size: int) -> None:
-        self._running.append((request_id, future, size))
+        self._running.append(_Running(request_id, future, size, time.monotonic()))
         self._bytes += size
         future.add_done_callback(self._finish)
         self._measure()
@@ -194,13 +208,13 @@ class _Socket:
     def _finish(self, _done: asyncio.Future[Committed] | None = None) -> None:
         """Tell of what is done, in the order in which it came."""
         assert self._live is not None
-        while self._running and self._running[0][1].done():
-            request_id, future, size = self._running.pop(0)
-            self._bytes -= size
+        while self._running and self._running[0].future.done():
+            done = self._running.pop(0)
+            self._bytes -= done.size
             if self._close is None:
-                self._answer(request_id, future)
+                self._answer(done.request_id, done.future)
             else:
-                future.exception()  # It is nobody's any longer.
+                done.future.exception()  # It is nobody's any longer.
         self._measure()
 
     def _answer(self, request_id: int, future: asyncio.Future[Committed]) -> None:
