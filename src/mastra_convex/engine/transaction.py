@@ -63,12 +63,10 @@ def _find_sql(table: Table, index: str) -> str:
     return f'SELECT {columns} FROM "{table.name}" WHERE {where} LIMIT 2'
 
 
-@lru_cache(maxsize=4096)
-def _insert_sql(table: Table, fields: tuple[str, ...]) -> str:
-    # Of those that there are alone: to bind a NULL takes Python's sqlite3 longer than any value,
-    # and most fields of a span or a log are missing.
-    columns = ", ".join(f'"{column}"' for column in (*fields, "_id"))
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * (len(fields) + 1))})'
+@lru_cache(maxsize=1024)
+def _insert_sql(table: Table) -> str:
+    columns = ", ".join(f'"{column}"' for column in (*table.fields, "_id"))
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(table.columns))})'
 
 
 @lru_cache(maxsize=4096)
@@ -284,14 +282,14 @@ class Writer(Reader):
             document = {name: value for name, value in document.items() if value is not None}
         if self._strict:
             target.document.validate(document, table)
-        values = [*document.values()]
+        values = [*map(document.get, target.fields)]
         if target.writers:
-            values = [target.value_of(n, x) for n, x in document.items()]
+            values = [target.value_of(n, x) for n, x in zip(target.fields, values)]
         total = self._totals.get(table)
         if total is None:
             total = self._totals[table] = NOTHING.copy()
         document_id = total[2] + 1
-        self._execute(_insert_sql(target, tuple(document)), (*values, document_id))
+        self._execute(_insert_sql(target), (*values, document_id))
         total[2] = document_id
         self._note(target, None, {"_id": document_id, **document}, 1, _size(values))
         return document_id
