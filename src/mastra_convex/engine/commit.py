@@ -245,9 +245,8 @@ class Committer:
     def _is_answered(
         self, connection: Connection, job: Job, requests: dict[RequestKey, Job]
     ) -> bool:
-        """Whether the job is a request that was answered before; then that is its outcome."""
-        if job.request is None:
-            return False
+        """Whether the job's request was answered before; then that is its outcome."""
+        assert job.request is not None
         twin = requests.get(job.request)
         answer = Answer(twin.value, 0) if twin else self._requests.find(connection, job.request)
         if answer is None:
@@ -275,7 +274,7 @@ class Committer:
         requests: dict[RequestKey, Job] = {}
         for job in jobs:
             job.ts = 0
-            if self._is_answered(connection, job, requests):
+            if job.request is not None and self._is_answered(connection, job, requests):
                 continue
             writer.begin()
             totals = head.totals

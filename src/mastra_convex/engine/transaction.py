@@ -64,9 +64,17 @@ def _find_sql(table: Table, index: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _insert_sql(table: Table) -> str:
-    columns = ", ".join(f'"{column}"' for column in (*table.fields, "_id"))
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(table.columns))})'
+def _probe_sql(table: Table, index: str) -> str:
+    where = " AND ".join(f'"{field}" = ?' for field in table.indexes[index].fields)
+    return f'SELECT _id FROM "{table.name}" WHERE {where} LIMIT 2'
+
+
+# Only the fields that a document has: sqlite3 asks of each None whether it can be adapted, which
+# takes longer than binding a value.
+@lru_cache(maxsize=4096)
+def _insert_sql(table: Table, fields: tuple[str, ...]) -> str:
+    columns = ", ".join(f'"{column}"' for column in (*fields, "_id"))
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * (len(fields) + 1))})'
 
 
 @lru_cache(maxsize=4096)
@@ -79,15 +87,15 @@ def _size(values: Iterable[Any]) -> int:
     """Bytes of stored values: UTF-8 for text, 8 for a number, 0 for what is missing."""
     total = 0
     for value in values:
-        if value is None:
-            continue
-        if type(value) is not str:
+        if type(value) is str:
+            total += len(value) if value.isascii() else len(value.encode())
+        elif value is not None:
             total += 8
-        elif value.isascii():
-            total += len(value)
-        else:
-            total += len(value.encode())
     return total
+
+
+def _two(table: str, values: tuple[str | float, ...]) -> ValueError:
+    return ValueError(f"more than one document in {table!r} where one was meant: {values}")
 
 
 class Reader:
@@ -144,7 +152,7 @@ class Reader:
             equal = sortable(values)
             self.reads.append(ReadRange(table, index, equal, (equal, True), (equal, True)))
         if len(rows) > 1:
-            raise ValueError(f"more than one document in {table!r} where one was meant: {values}")
+            raise _two(table, values)
         return target.document_of(rows[0]) if rows else None
 
     def totals(self, table: str) -> TableTotals:
@@ -186,7 +194,7 @@ class Writer(Reader):
 
     What is patched is kept back until somebody looks at its table, or `flush`: counters and threads
     are patched by one mutation after another, and written once. `changes` is what was written, in
-    order; `totals` are kept up to date in place.
+    order; `totals` are kept up to date in place; `found` knows nothing of what is kept back.
     """
 
     def __init__(
@@ -224,12 +232,7 @@ class Writer(Reader):
 
     def undo(self, totals: Totals) -> None:
         """Forget what was written since `begin`, and `flush` before that: it was rolled back."""
-        kept_back = [
-            (self._tables[table], before, after)
-            for table, documents in self._patched.items()
-            for before, after, _ in documents.values()
-        ]
-        for table, before, after in self.changes[self._start :] + kept_back:
+        for table, before, after in self.changes[self._start :]:
             self._found.wrote(table, after, None)
             self._found.wrote(table, before, None)
         del self.changes[self._start :]
@@ -241,13 +244,20 @@ class Writer(Reader):
     def find(self, table: str, index: str, *values: str | float) -> Doc | None:
         """As the reader's; what an earlier mutation has found need not be read again."""
         key = (table, index, *values)
-        document = self._found.get(key)
+        document = self._found.documents.get(key)
         if document is None:
             self._flush(table)
-            document = super().find(table, index, *values)
-            if document is None:
+            target = self._tables[table]
+            # Most often there is none, which costs least to learn without the other columns.
+            rows = self._execute(_probe_sql(target, index), values).fetchall()
+            if not rows:
                 return None
-            self._found.put(self._tables[table], key, document)
+            if len(rows) > 1:
+                raise _two(table, values)
+            document = self._current(table, rows[0][0])
+            self._found.put(target, key, document)
+        elif table in self._patched and document["_id"] in self._patched[table]:
+            return self._patched[table][document["_id"]][1]
         self._known[table, document["_id"]] = document
         return document
 
@@ -282,21 +292,23 @@ class Writer(Reader):
             document = {name: value for name, value in document.items() if value is not None}
         if self._strict:
             target.document.validate(document, table)
-        values = [*map(document.get, target.fields)]
+        values = [*document.values()]
         if target.writers:
-            values = [target.value_of(n, x) for n, x in zip(target.fields, values)]
+            values = [target.value_of(name, value) for name, value in document.items()]
         total = self._totals.get(table)
         if total is None:
             total = self._totals[table] = NOTHING.copy()
         document_id = total[2] + 1
-        self._execute(_insert_sql(target), (*values, document_id))
+        self._execute(_insert_sql(target, tuple(document)), (*values, document_id))
         total[2] = document_id
         self._note(target, None, {"_id": document_id, **document}, 1, _size(values))
         return document_id
 
     def patch(self, table: str, document_id: int, fields: Doc) -> None:
         """Set `fields`; None removes one. Fields that stay equal are not written."""
-        target, before = self._tables[table], self._current(table, document_id)
+        target = self._tables[table]
+        earlier = self._patched[table].get(document_id) if table in self._patched else None
+        before = earlier[1] if earlier else self._current(table, document_id)
         # In JSON, 1, 1.0 and true are not the same.
         fields = {
             name: x
@@ -314,12 +326,12 @@ class Writer(Reader):
             after = {name: x for name, x in after.items() if x is not None}
         if self._strict:
             target.document.validate({k: x for k, x in after.items() if k != "_id"}, table)
-        patched = self._patched.setdefault(table, {})
-        stored, _, earlier = patched.get(document_id, (before, before, None))
-        patched[document_id] = (stored, after, earlier | fields if earlier else fields)
         self.wrote = True
-        self._known[table, document_id] = after
-        self._found.wrote(target, before, after)
+        if earlier:
+            before, fields = earlier[0], earlier[2] | fields
+        self._patched.setdefault(table, {})[document_id] = (before, after, fields)
+        if self._found.moves(table, fields):
+            self._flush(table)
 
     def replace(self, table: str, document_id: int, document: Doc) -> None:
         """Make this the whole document; fields that it lacks are removed."""
@@ -365,9 +377,8 @@ class Writer(Reader):
             self._note(table, None, None, 0, count * _size([stored]) - before)
 
     def _current(self, table: str, document_id: int) -> Doc:
+        """A document of which nothing is kept back. Raises `ValueError` if there is none."""
         document = self._known.get((table, document_id))
-        if document is None and document_id in self._patched.get(table, ()):
-            document = self._patched[table][document_id][1]
         if document is None:
             document = self.get(table, document_id)
         if document is None:
@@ -387,6 +398,8 @@ class Writer(Reader):
                 new = [target.value_of(name, x) for name, x in fields.items()]
             self._execute(_update_sql(target, tuple(fields)), (*new, document_id))
             self.changes.append((target, before, after))
+            self._known[table, document_id] = after
+            self._found.wrote(target, before, after)
             total[1] += _size(new) - _size(old)
         del self._patched[table]
 

@@ -132,9 +132,8 @@ def reset(ctx: MutationCtx, table: str) -> None:
 
 
 def _values(document: Doc | None, fields: Values) -> Values | None:
-    if document is None or any(document.get(field) is None for field in fields):
-        return None
-    return tuple(document[field] for field in fields)
+    values = () if document is None else tuple(map(document.get, fields))
+    return None if document is None or None in values else values
 
 
 def _find(ctx: Ctx, table: str, index: str, values: Values) -> Doc | None:
