@@ -21,7 +21,7 @@ from mastra_convex.engine.registry import Function
 from mastra_convex.engine.requests import Answer, AnsweredRequests, RequestKey
 from mastra_convex.engine.schema import Schema
 from mastra_convex.engine.store import Connection, DatabaseError, Store, translate
-from mastra_convex.engine.transaction import Change, Writer, copied
+from mastra_convex.engine.transaction import Change, Writer
 from mastra_convex.errors import StorageClosedError
 
 # More would keep the first of a group waiting for the last.
@@ -266,7 +266,7 @@ class Committer:
         seen = head.ts
         self._found.begin(seen)
         clock = time.time_ns()
-        head = Head(max(clock, seen + 1), copied(head.totals))
+        head = Head(max(clock, seen + 1), head.totals.copy())
         writer = Writer(connection, self._schema, head.totals, self._found, strict=self._strict)
         # Time does not run backwards in the records when the machine's clock steps back. One that
         # was far ahead once must not date them for years, though.
@@ -280,7 +280,7 @@ class Committer:
             totals = head.totals
             if savepoints:
                 connection.execute("SAVEPOINT job")
-                totals = copied(totals)
+                totals = totals.copy()
             try:
                 value = job.function.handler(MutationCtx(writer, job.principal, now), job.args)
                 if self._strict:

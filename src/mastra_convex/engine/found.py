@@ -17,7 +17,7 @@ _MAX_DOCUMENTS = 1024
 # Large documents are rarely written twice in a row, and would make the bound meaningless.
 _MAX_TEXT = 16 * 1024
 
-Key = tuple[Any, ...]
+Key = tuple[str, str, tuple[Any, ...]]
 
 
 class FoundDocuments:
@@ -25,7 +25,7 @@ class FoundDocuments:
 
     def __init__(self) -> None:
         self._ts = 0
-        # By table, index and values.
+        # By table, index, and the values of its fields.
         self.documents: dict[Key, Doc] = {}
         # The indexes by which documents of a table were found (usually one), and their fields.
         self._indexes: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -65,12 +65,14 @@ class FoundDocuments:
     def wrote(self, table: Table, before: Doc | None, after: Doc | None) -> None:
         """Follow a write; both None stand for many of the table."""
         name = table.name
-        for index, fields in self._indexes.get(name, {}).items():
+        if name not in self._indexes:
+            return
+        for index, fields in self._indexes[name].items():
             if before is None and after is None:
                 self.documents = {k: d for k, d in self.documents.items() if k[0] != name}
                 return
-            old = None if before is None else (name, index, *map(before.get, fields))
-            new = None if after is None else (name, index, *map(after.get, fields))
+            old = None if before is None else (name, index, tuple(map(before.get, fields)))
+            new = None if after is None else (name, index, tuple(map(after.get, fields)))
             if old == new and old in self.documents:
                 assert after is not None
                 self.documents[old] = after

@@ -35,13 +35,8 @@ _AT_ONCE = 20
 
 # Of each table: documents, bytes, and the last `_id` given out. An `_id` never comes twice, so that
 # whoever follows a table by it misses nothing.
-Totals = dict[str, list[int]]
-NOTHING = [0, 0, 0]
-
-
-def copied(totals: Totals) -> Totals:
-    """The totals, to be changed on their own."""
-    return {table: total.copy() for table, total in totals.items()}
+Totals = dict[str, tuple[int, int, int]]
+NOTHING = (0, 0, 0)
 
 
 @lru_cache(maxsize=1024)
@@ -189,6 +184,16 @@ class Reader:
         return self._execute(sql, parameters).fetchall()
 
 
+class _Patched:
+    """A document as it is in the table, as it will be, and the fields that were set."""
+
+    __slots__ = ("after", "before", "names")
+
+    def __init__(self, before: Doc) -> None:
+        self.before = self.after = before
+        self.names: set[str] = set()
+
+
 class Writer(Reader):
     """Reads and writes inside the write transaction, for one mutation after another.
 
@@ -213,8 +218,8 @@ class Writer(Reader):
         self._strict = strict
         # What this mutation has read or written, so that a patch need not read it again.
         self._known: dict[tuple[str, int], Doc] = {}
-        # Patched documents by table and `_id`: as they are there, as they will be, what was set.
-        self._patched: dict[str, dict[int, tuple[Doc, Doc, Doc]]] = {}
+        # What is kept back, by table and `_id`.
+        self._patched: dict[str, dict[int, _Patched]] = {}
         # Whether the present mutation has written, and where its changes begin.
         self.wrote = False
         self._start = 0
@@ -243,7 +248,7 @@ class Writer(Reader):
 
     def find(self, table: str, index: str, *values: str | float) -> Doc | None:
         """As the reader's; what an earlier mutation has found need not be read again."""
-        key = (table, index, *values)
+        key = (table, index, values)
         document = self._found.documents.get(key)
         if document is None:
             self._flush(table)
@@ -257,7 +262,7 @@ class Writer(Reader):
             document = self._current(table, rows[0][0])
             self._found.put(target, key, document)
         elif table in self._patched and document["_id"] in self._patched[table]:
-            return self._patched[table][document["_id"]][1]
+            return self._patched[table][document["_id"]].after
         self._known[table, document["_id"]] = document
         return document
 
@@ -294,42 +299,31 @@ class Writer(Reader):
             target.document.validate(document, table)
         values = [*document.values()]
         if target.writers:
-            values = [target.value_of(name, value) for name, value in document.items()]
-        total = self._totals.get(table)
-        if total is None:
-            total = self._totals[table] = NOTHING.copy()
-        document_id = total[2] + 1
+            values = [*map(target.value_of, document, values)]
+        documents, size, last = self._totals.get(table, NOTHING)
+        document_id = last + 1
         self._execute(_insert_sql(target, tuple(document)), (*values, document_id))
-        total[2] = document_id
-        self._note(target, None, {"_id": document_id, **document}, 1, _size(values))
+        self._totals[table] = (documents + 1, size + _size(values), document_id)
+        after = {**document, "_id": document_id}
+        self._known[table, document_id] = after
+        self._note(target, None, after)
         return document_id
 
     def patch(self, table: str, document_id: int, fields: Doc) -> None:
         """Set `fields`; None removes one. Fields that stay equal are not written."""
-        target = self._tables[table]
-        earlier = self._patched[table].get(document_id) if table in self._patched else None
-        before = earlier[1] if earlier else self._current(table, document_id)
-        # In JSON, 1, 1.0 and true are not the same.
-        fields = {
-            name: x
-            for name, x in fields.items()
-            if before.get(name) != x
-            or (
-                name in target.writers
-                and target.value_of(name, before.get(name)) != target.value_of(name, x)
-            )
-        }
-        if not fields:
-            return
-        after = before | fields
+        patched = self._patched[table].get(document_id) if table in self._patched else None
+        if patched is None:
+            patched = _Patched(self._current(table, document_id))
+            self._patched.setdefault(table, {})[document_id] = patched
+        after = patched.after | fields
         if None in fields.values():
             after = {name: x for name, x in after.items() if x is not None}
         if self._strict:
-            target.document.validate({k: x for k, x in after.items() if k != "_id"}, table)
+            document = {name: x for name, x in after.items() if name != "_id"}
+            self._tables[table].document.validate(document, table)
+        patched.after = after
+        patched.names.update(fields)
         self.wrote = True
-        if earlier:
-            before, fields = earlier[0], earlier[2] | fields
-        self._patched.setdefault(table, {})[document_id] = (before, after, fields)
         if self._found.moves(table, fields):
             self._flush(table)
 
@@ -343,8 +337,9 @@ class Writer(Reader):
         self._flush(table)
         target, before = self._tables[table], self._current(table, document_id)
         self._execute(f'DELETE FROM "{table}" WHERE _id = ?', [document_id])
-        size = _size([target.value_of(name, before.get(name)) for name in target.fields])
-        self._note(target, before, None, -1, -size)
+        self._count(table, -1, -_size(target.values_of(before, target.fields)))
+        self._known.pop((table, document_id), None)
+        self._note(target, before, None)
 
     def delete_range(self, query: Query) -> None:
         """Remove every document in the range of a query, in one statement.
@@ -358,7 +353,9 @@ class Writer(Reader):
         ).fetchone()
         if count:
             self._execute(f'DELETE FROM "{table.name}"{where}', parameters)
-            self._note(table, None, None, -count, -size)
+            self._count(table.name, -count, -size)
+            self._known.clear()
+            self._note(table, None, None)
 
     def patch_range(self, query: Query, field: str, value: str | float) -> None:
         """Set one field of every document in the range of a query, in one statement.
@@ -374,7 +371,9 @@ class Writer(Reader):
             stored = table.value_of(field, value)
             sql = f'UPDATE "{table.name}" SET "{field}" = ?{where}'
             self._execute(sql, [stored, *parameters])
-            self._note(table, None, None, 0, count * _size([stored]) - before)
+            self._count(table.name, 0, count * _size([stored]) - before)
+            self._known.clear()
+            self._note(table, None, None)
 
     def _current(self, table: str, document_id: int) -> Doc:
         """A document of which nothing is kept back. Raises `ValueError` if there is none."""
@@ -389,32 +388,26 @@ class Writer(Reader):
         """Write what was patched in a table."""
         if table not in self._patched:
             return
-        target, total = self._tables[table], self._totals[table]
-        for document_id, (before, after, fields) in self._patched[table].items():
-            old: list[Any] = [before.get(name) for name in fields]
-            new: list[Any] = list(fields.values())
-            if target.writers:
-                old = [target.value_of(name, x) for name, x in zip(fields, old)]
-                new = [target.value_of(name, x) for name, x in fields.items()]
-            self._execute(_update_sql(target, tuple(fields)), (*new, document_id))
-            self.changes.append((target, before, after))
-            self._known[table, document_id] = after
-            self._found.wrote(target, before, after)
-            total[1] += _size(new) - _size(old)
+        target = self._tables[table]
+        for document_id, patched in self._patched[table].items():
+            before, after, names = patched.before, patched.after, patched.names
+            values = zip(names, target.values_of(before, names), target.values_of(after, names))
+            # As they are stored: in JSON, 1, 1.0 and true are not the same.
+            changed = {name: (old, new) for name, old, new in values if old != new}
+            if changed:
+                old, new = zip(*changed.values())
+                self._execute(_update_sql(target, tuple(changed)), (*new, document_id))
+                self._count(table, 0, _size(new) - _size(old))
+                self._known[table, document_id] = after
+                self._note(target, before, after)
+        # If one could not be written, they stay: whose it was will be found out.
         del self._patched[table]
 
-    def _note(
-        self, table: Table, before: Doc | None, after: Doc | None, documents: int, size: int
-    ) -> None:
-        if after is not None:
-            self._known[table.name, after["_id"]] = after
-        elif before is not None:
-            self._known.pop((table.name, before["_id"]), None)
-        else:
-            self._known.clear()
+    def _count(self, table: str, documents: int, size: int) -> None:
+        before, bytes_before, last = self._totals[table]
+        self._totals[table] = (before + documents, bytes_before + size, last)
+
+    def _note(self, table: Table, before: Doc | None, after: Doc | None) -> None:
         self.wrote = True
         self.changes.append((table, before, after))
         self._found.wrote(table, before, after)
-        total = self._totals[table.name]
-        total[0] += documents
-        total[1] += size
