@@ -20,7 +20,7 @@ from opentelemetry.instrumentation.sqlite3 import SQLite3Instrumentor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 
 from mastra_convex import ConvexStorage, Span
 from mastra_convex.errors import FileBusyError, InvalidArgumentError, LimitExceededError
@@ -302,13 +302,25 @@ def test_a_storage_that_is_closed_too_early_says_so(caplog: pytest.LogCaptureFix
     assert "1 spans are lost" in caplog.text
 
 
-def test_spans_that_are_not_sampled_are_not_stored() -> None:
-    provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+class RecordOnly(Sampler):
+    """Spans that processors see, and that nobody is to store."""
+
+    def should_sample(self, *_args: Any, **_options: Any) -> SamplingResult:
+        return SamplingResult(Decision.RECORD_ONLY)
+
+    def get_description(self) -> str:
+        return "record only"
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_OFF, RecordOnly()], ids=["off", "record only"])
+def test_spans_that_are_not_sampled_are_not_stored(sampler: Sampler) -> None:
+    provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     with ConvexStorage(":memory:") as storage:
         processor = ConvexSpanProcessor(storage, handle_sigterm=False)
         provider.add_span_processor(processor)
-        provider.get_tracer("t").start_span("s").end()
+        span = provider.get_tracer("t").start_span("s")
         assert provider.force_flush()
+        span.end()
         provider.shutdown()
         assert processor.force_flush()
         spans = next(each for each in storage.get_statistics() if each.table == "spans")
