@@ -138,7 +138,8 @@ def list_by_resource(ctx: QueryCtx, args: Args) -> Doc:
 def count_by_resource(ctx: QueryCtx, args: Args) -> Doc:
     """How many messages belong to a resource in the next `limit` threads that have any, by ids.
 
-    Threads that the caller may not see are left out. The answer's `after` is the next call's; it is null at the end.
+    Threads that the caller may not see are left out. The answer's `after` is the next call's; it is
+    null at the end.
     """
     limit = limit_of(args)
     if not owns(ctx, args["resourceId"]):
