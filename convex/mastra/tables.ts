@@ -175,8 +175,10 @@ async function listRuns(ctx: Writer, keys: Row, limit: number): Promise<Doc[]> {
 async function saveRuns(ctx: Writer, given: Row[]) {
   for (const row of given) {
     const run = columns.WORKFLOW_RUNS.record(row);
-    const status = run.state === undefined ? {} : statusOf(run.state);
-    await workflowRuns.persist.within(ctx, { run: { ...run, ...status } });
+    if (run.state === undefined) {
+      throw invalidArgument("the row of a run has a snapshot", { path: "snapshot" });
+    }
+    await workflowRuns.persist.within(ctx, { run: { ...run, ...statusOf(run.state) } });
   }
 }
 
@@ -276,7 +278,8 @@ async function changeMemory(ctx: Writer, id: string, fields: Doc) {
   if (!(await changed(ctx, columns.OBSERVATIONAL_MEMORY, id, fields))) return false;
   // The store sets it.
   const { updatedAt: _, ...change } = fields;
-  await observationalMemory.update.within(ctx, { ...change, id });
+  const entries = Object.entries(change).map(([name, value]) => [name, value ?? undefined]);
+  await observationalMemory.update.within(ctx, { ...Object.fromEntries(entries), id });
   return true;
 }
 

@@ -211,8 +211,9 @@ def _list_runs(ctx: MutationCtx, keys: Keys, limit: int) -> list[Doc]:
 def _save_runs(ctx: MutationCtx, given: list[Doc]) -> None:
     for row in given:
         run = columns.WORKFLOW_RUNS.record(row)
-        status = status_of(run["state"]) if "state" in run else {}
-        workflow_runs.persist.handler(ctx, {"run": {**run, **status}})
+        if "state" not in run:
+            raise InvalidArgumentError("the row of a run has a snapshot", path="snapshot")
+        workflow_runs.persist.handler(ctx, {"run": {**run, **status_of(run["state"])}})
 
 
 def _remove_runs(ctx: MutationCtx, ids: list[str]) -> None:
