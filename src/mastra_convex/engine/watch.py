@@ -262,9 +262,8 @@ class LiveQueries:
                     self._fail(translate(error, self._store.path))
                     with self._condition:
                         self._arrived += self._subscriptions
-                        self._woken = not self._condition.wait_for(
-                            lambda: self._closing, _RETRY_SECONDS
-                        )
+                        self._condition.wait_for(lambda: self._closing, _RETRY_SECONDS)
+                        self._woken = True
         finally:
             if poller is not None:
                 poller.close()
