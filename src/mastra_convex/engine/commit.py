@@ -199,6 +199,7 @@ class Committer:
         _settle(jobs)
         if wrote:
             self._committed()
+            self._store.fold_log()
         if interrupt is not None:
             raise interrupt
 
