@@ -87,7 +87,8 @@ class AsyncEngine:
         # Of no loop: the storage may outlive the one that opened it.
         self._opening: Future[Engine] | None = None
         self._outbox: deque[Job] = deque()
-        self._flushing = False
+        # The loop that will empty it soon. One that ends before it has is not waited for.
+        self._flushing: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     async def engine(self) -> Engine:
@@ -131,8 +132,8 @@ class AsyncEngine:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Job] = loop.create_future()
         self._outbox.append(self._engine.prepare(path, args, principal, _settle, waiter, request))
-        if not self._flushing:
-            self._flushing = True
+        if self._flushing is not loop:
+            self._flushing = loop
             loop.call_soon(self._flush, self._engine)
         return waiter
 
@@ -148,7 +149,7 @@ class AsyncEngine:
         self._readers.shutdown(wait=False)
 
     def _flush(self, engine: Engine) -> None:
-        self._flushing = False
+        self._flushing = None
         jobs = []
         with suppress(IndexError):
             while True:
