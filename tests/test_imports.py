@@ -132,10 +132,7 @@ LAYERS = {
     "backends.attempts": Layer(
         (*FLOOR, "backends.base", "backends.compatibility", "protocol"), not_stdlib=WAITING
     ),
-    "backends.calls": Layer(
-        (*FLOOR, *REMOTE, "_version", "extras"),
-        third_party=("aiohttp", "httpx", "httpx_aiohttp"),
-    ),
+    "backends.calls": Layer((*FLOOR, *REMOTE, "_version", "extras"), third_party=("aiohttp",)),
     "backends.subscriptions": Layer(
         (*FLOOR, *REMOTE, "extras", "protocol"), third_party=("websockets",)
     ),
