@@ -192,8 +192,6 @@ class ConvexSpanProcessor(SpanProcessor):
                     self._writer.started(item.span)
                 else:
                     self._writer.ended(item)
-                # Let the traced program have the interpreter: it may wait for it, and is first.
-                time.sleep(0)
         try:
             self._writer.write()
         except BaseException:
