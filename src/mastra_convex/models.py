@@ -81,6 +81,7 @@ class Message(Record):
     """
 
     noun = "message"
+    given_by_store = "seq"
 
     id: str = text()
     thread_id: str = text()
@@ -97,14 +98,6 @@ class Message(Record):
         if given.get("role") is None and given.get("type") in _ROLES:
             return {**given, "role": given["type"]}
         return given
-
-    @classmethod
-    def encode(cls, value: Record | Mapping[str, Any]) -> dict[str, Any]:
-        """As every record's, without `seq`: the store gives it."""
-        wire = super().encode(value)
-        if "seq" not in wire:
-            return wire
-        return {name: item for name, item in wire.items() if name != "seq"}
 
 
 class Resource(Record):

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from mastra_convex.errors import InvalidArgumentError
+from mastra_convex.errors import ConvexStorageError, InvalidArgumentError
 from mastra_convex.values.names import camel_case
-from mastra_convex.values.payload import decode_payload, encode_payload
+from mastra_convex.values.payload import encode_payload, open_payload
 
 if TYPE_CHECKING:
     from typing_extensions import Self, dataclass_transform
@@ -31,8 +31,10 @@ Wire = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
 # What both a datetime and ECMAScript's Date can say: the years 1 to 9999.
-_MIN_MILLISECONDS = (datetime.min.replace(tzinfo=timezone.utc) - _EPOCH) / _MILLISECOND
-_MAX_MILLISECONDS = (datetime.max.replace(tzinfo=timezone.utc) - _EPOCH) // _MILLISECOND
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
+_LAST = datetime.max.replace(tzinfo=timezone.utc)
+_MIN_MILLISECONDS = (_FIRST - _EPOCH) / _MILLISECOND
+_MAX_MILLISECONDS = (_LAST - _EPOCH) // _MILLISECOND
 _REQUIRED: Any = object()
 R = TypeVar("R", bound="Record")
 
@@ -41,6 +43,8 @@ class Field:
     """One field of a model: its names, and how its values travel. The base passes them as is."""
 
     types: tuple[type, ...] = ()
+    # Of them those that travel as they are.
+    plain: tuple[type, ...] = ()
     expected = ""
     # Whether None is a value of the field, and not the lack of one.
     takes_none = False
@@ -69,9 +73,9 @@ class Field:
 
     def encode(self, value: Any, label: str) -> Any:
         """What the wire has for a value; `label` begins the text of an error."""
-        if type(value) in self.types:
-            return value
-        if not isinstance(value, self.types) or isinstance(value, bool):
+        if type(value) not in self.types and (
+            not isinstance(value, self.types) or isinstance(value, bool)
+        ):
             raise InvalidArgumentError(
                 f"{label}: {self.wire_name} must be {self.expected}, not "
                 f"{type(value).__name__} {value!r:.60}",
@@ -81,22 +85,22 @@ class Field:
 
 
 class _Text(Field):
-    types = (str,)
+    types = plain = (str,)
     expected = "text"
 
 
 class _Number(Field):
-    types = (int, float)
+    types = plain = (int, float)
     expected = "a number"
 
 
 class _Flag(Field):
-    types = (bool,)
+    types = plain = (bool,)
     expected = "True or False"
 
 
 class _Count(Field):
-    types = (int,)
+    types = plain = (int,)
     expected = "a whole number"
 
     def decode(self, raw: Any) -> Any:
@@ -105,7 +109,7 @@ class _Count(Field):
 
 class _Payload(Field):
     def decode(self, raw: Any) -> Any:
-        return None if raw is None else decode_payload(raw)
+        return None if raw is None else open_payload(raw)
 
     def encode(self, value: Any, label: str) -> Any:
         return encode_payload(value, label, self.wire_name)
@@ -127,8 +131,10 @@ class _Map(_Payload):
 
 
 class _OpaqueText(_Text):
+    plain = ()
+
     def decode(self, raw: Any) -> Any:
-        return None if raw is None else decode_payload(raw)
+        return None if raw is None else open_payload(raw)
 
     def encode(self, value: Any, label: str) -> Any:
         return encode_payload(super().encode(value, label), label, self.wire_name)
@@ -136,7 +142,13 @@ class _OpaqueText(_Text):
 
 class _Instant(Field):
     def decode(self, raw: Any) -> Any:
-        return None if raw is None else _EPOCH + raw * _MILLISECOND
+        if raw is None:
+            return None
+        try:
+            return _EPOCH + raw * _MILLISECOND
+        except OverflowError:
+            # Other clients can store a time that no datetime can say: it is the nearest one.
+            return _FIRST if raw < 0 else _LAST
 
     def encode(self, value: Any, label: str) -> Any:
         return to_milliseconds(value, f"{label}: {self.wire_name}")
@@ -258,6 +270,8 @@ class Record:
     noun: ClassVar[str] = "record"
     # The field that tells which record an error is about.
     key: ClassVar[str] = "id"
+    # The field that a saved record does not have, whatever the caller says.
+    given_by_store: ClassVar[str] = ""
     fields: ClassVar[tuple[Field, ...]] = ()
     _by_name: ClassVar[dict[str, Field]] = {}
     _required: ClassVar[tuple[str, ...]] = ()
@@ -296,29 +310,42 @@ class Record:
         wrong type or a missing field, `InvalidPayloadError` for what JSON cannot say.
         """
         if isinstance(value, cls):
-            return value.wire
-        if not isinstance(value, Mapping):
+            wire = value.wire
+        elif isinstance(value, Mapping):
+            given = cls.adapt(value)
+            try:
+                wire = cls._encoded(given, "")
+            except ConvexStorageError:
+                # Once more, for its text: to name a record takes as long as encoding a field of it.
+                wire = cls._encoded(given, cls.label(given))
+        else:
             raise InvalidArgumentError(
                 f"{type(value).__name__} is no {cls.noun}; give {cls.__name__} or a mapping"
             )
-        given = cls.adapt(value)
-        label = cls.label(given)
+        if cls.given_by_store in wire:
+            wire = {name: item for name, item in wire.items() if name != cls.given_by_store}
+        return wire
+
+    @classmethod
+    def _encoded(cls, given: Mapping[str, Any], label: str) -> Wire:
         wire: Wire = {}
         extra: Wire = {}
+        by_name = cls._by_name
         for name, item in given.items():
-            field = cls._by_name.get(name)
+            field = by_name.get(name)
             if field is None:
                 extra[name] = item
             elif item is not None or field.takes_none:
                 wire_name = field.wire_name
                 if wire_name in wire:
                     raise InvalidArgumentError(f"{label}: {wire_name} is given twice")
-                wire[wire_name] = field.encode(item, label)
-        for wire_name in cls._required:
-            if wire.get(wire_name) in (None, ""):
-                raise InvalidArgumentError(
-                    f"{label}: {wire_name} is missing or empty; give it", path=wire_name
-                )
+                wire[wire_name] = item if type(item) in field.plain else field.encode(item, label)
+        if not all(map(wire.get, cls._required)):
+            for wire_name in cls._required:
+                if wire.get(wire_name) in (None, ""):
+                    raise InvalidArgumentError(
+                        f"{label}: {wire_name} is missing or empty; give it", path=wire_name
+                    )
         if extra:
             wire["extra"] = encode_payload(extra, label)
         return wire
@@ -360,7 +387,8 @@ class Record:
     def extra(self) -> dict[str, Any]:
         """Fields that the model does not know, as they were saved."""
         text = self.wire.get("extra")
-        return decode_payload(text) if text else {}
+        found = open_payload(text) if text else {}
+        return found if isinstance(found, dict) else {"extra": found}
 
     def to_dict(self) -> dict[str, Any]:
         """The record in Mastra's form: camelCase, times in milliseconds, payloads decoded."""
@@ -369,7 +397,7 @@ class Record:
             raw = self.wire.get(field.wire_name)
             if raw is not None:
                 if isinstance(field, (_Payload, _OpaqueText)):
-                    raw = decode_payload(raw)
+                    raw = open_payload(raw)
                 elif isinstance(field, _Records):
                     raw = [each.to_dict() for each in field.decode(raw)]
                 else:

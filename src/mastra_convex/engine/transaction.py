@@ -35,13 +35,8 @@ _AT_ONCE = 20
 
 # Of each table: documents, bytes, and the last `_id` given out. An `_id` never comes twice, so that
 # whoever follows a table by it misses nothing.
-Totals = dict[str, list[int]]
-NOTHING = [0, 0, 0]
-
-
-def copied(totals: Totals) -> Totals:
-    """The totals, to be changed on their own."""
-    return {table: total.copy() for table, total in totals.items()}
+Totals = dict[str, tuple[int, int, int]]
+NOTHING = (0, 0, 0)
 
 
 @lru_cache(maxsize=1024)
@@ -64,9 +59,17 @@ def _find_sql(table: Table, index: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _insert_sql(table: Table) -> str:
-    columns = ", ".join(f'"{column}"' for column in (*table.fields, "_id"))
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(table.columns))})'
+def _probe_sql(table: Table, index: str) -> str:
+    where = " AND ".join(f'"{field}" = ?' for field in table.indexes[index].fields)
+    return f'SELECT _id FROM "{table.name}" WHERE {where} LIMIT 2'
+
+
+# Only the fields that a document has: sqlite3 asks of each None whether it can be adapted, which
+# takes longer than binding a value.
+@lru_cache(maxsize=4096)
+def _insert_sql(table: Table, fields: tuple[str, ...]) -> str:
+    columns = ", ".join(f'"{column}"' for column in (*fields, "_id"))
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * (len(fields) + 1))})'
 
 
 @lru_cache(maxsize=4096)
@@ -79,15 +82,15 @@ def _size(values: Iterable[Any]) -> int:
     """Bytes of stored values: UTF-8 for text, 8 for a number, 0 for what is missing."""
     total = 0
     for value in values:
-        if value is None:
-            continue
-        if type(value) is not str:
+        if type(value) is str:
+            total += len(value) if value.isascii() else len(value.encode())
+        elif value is not None:
             total += 8
-        elif value.isascii():
-            total += len(value)
-        else:
-            total += len(value.encode())
     return total
+
+
+def _two(table: str, values: tuple[str | float, ...]) -> ValueError:
+    return ValueError(f"more than one document in {table!r} where one was meant: {values}")
 
 
 class Reader:
@@ -144,7 +147,7 @@ class Reader:
             equal = sortable(values)
             self.reads.append(ReadRange(table, index, equal, (equal, True), (equal, True)))
         if len(rows) > 1:
-            raise ValueError(f"more than one document in {table!r} where one was meant: {values}")
+            raise _two(table, values)
         return target.document_of(rows[0]) if rows else None
 
     def totals(self, table: str) -> TableTotals:
@@ -181,12 +184,22 @@ class Reader:
         return self._execute(sql, parameters).fetchall()
 
 
+class _Patched:
+    """A document as it is in the table, as it will be, and the fields that were set."""
+
+    __slots__ = ("after", "before", "names")
+
+    def __init__(self, before: Doc) -> None:
+        self.before = self.after = before
+        self.names: set[str] = set()
+
+
 class Writer(Reader):
     """Reads and writes inside the write transaction, for one mutation after another.
 
     What is patched is kept back until somebody looks at its table, or `flush`: counters and threads
     are patched by one mutation after another, and written once. `changes` is what was written, in
-    order; `totals` are kept up to date in place.
+    order; `totals` are kept up to date in place; `found` knows nothing of what is kept back.
     """
 
     def __init__(
@@ -205,8 +218,8 @@ class Writer(Reader):
         self._strict = strict
         # What this mutation has read or written, so that a patch need not read it again.
         self._known: dict[tuple[str, int], Doc] = {}
-        # Patched documents by table and `_id`: as they are there, as they will be, what was set.
-        self._patched: dict[str, dict[int, tuple[Doc, Doc, Doc]]] = {}
+        # What is kept back, by table and `_id`.
+        self._patched: dict[str, dict[int, _Patched]] = {}
         # Whether the present mutation has written, and where its changes begin.
         self.wrote = False
         self._start = 0
@@ -224,12 +237,7 @@ class Writer(Reader):
 
     def undo(self, totals: Totals) -> None:
         """Forget what was written since `begin`, and `flush` before that: it was rolled back."""
-        kept_back = [
-            (self._tables[table], before, after)
-            for table, documents in self._patched.items()
-            for before, after, _ in documents.values()
-        ]
-        for table, before, after in self.changes[self._start :] + kept_back:
+        for table, before, after in self.changes[self._start :]:
             self._found.wrote(table, after, None)
             self._found.wrote(table, before, None)
         del self.changes[self._start :]
@@ -240,14 +248,21 @@ class Writer(Reader):
 
     def find(self, table: str, index: str, *values: str | float) -> Doc | None:
         """As the reader's; what an earlier mutation has found need not be read again."""
-        key = (table, index, *values)
-        document = self._found.get(key)
+        key = (table, index, values)
+        document = self._found.documents.get(key)
         if document is None:
             self._flush(table)
-            document = super().find(table, index, *values)
-            if document is None:
+            target = self._tables[table]
+            # Most often there is none, which costs least to learn without the other columns.
+            rows = self._execute(_probe_sql(target, index), values).fetchall()
+            if not rows:
                 return None
-            self._found.put(self._tables[table], key, document)
+            if len(rows) > 1:
+                raise _two(table, values)
+            document = self._current(table, rows[0][0])
+            self._found.put(target, key, document)
+        elif table in self._patched and document["_id"] in self._patched[table]:
+            return self._patched[table][document["_id"]].after
         self._known[table, document["_id"]] = document
         return document
 
@@ -282,44 +297,35 @@ class Writer(Reader):
             document = {name: value for name, value in document.items() if value is not None}
         if self._strict:
             target.document.validate(document, table)
-        values = [*map(document.get, target.fields)]
+        values = [*document.values()]
         if target.writers:
-            values = [target.value_of(n, x) for n, x in zip(target.fields, values)]
-        total = self._totals.get(table)
-        if total is None:
-            total = self._totals[table] = NOTHING.copy()
-        document_id = total[2] + 1
-        self._execute(_insert_sql(target), (*values, document_id))
-        total[2] = document_id
-        self._note(target, None, {"_id": document_id, **document}, 1, _size(values))
+            values = [*map(target.value_of, document, values)]
+        documents, size, last = self._totals.get(table, NOTHING)
+        document_id = last + 1
+        self._execute(_insert_sql(target, tuple(document)), (*values, document_id))
+        self._totals[table] = (documents + 1, size + _size(values), document_id)
+        after = {**document, "_id": document_id}
+        self._known[table, document_id] = after
+        self._note(target, None, after)
         return document_id
 
     def patch(self, table: str, document_id: int, fields: Doc) -> None:
         """Set `fields`; None removes one. Fields that stay equal are not written."""
-        target, before = self._tables[table], self._current(table, document_id)
-        # In JSON, 1, 1.0 and true are not the same.
-        fields = {
-            name: x
-            for name, x in fields.items()
-            if before.get(name) != x
-            or (
-                name in target.writers
-                and target.value_of(name, before.get(name)) != target.value_of(name, x)
-            )
-        }
-        if not fields:
-            return
-        after = before | fields
+        patched = self._patched[table].get(document_id) if table in self._patched else None
+        if patched is None:
+            patched = _Patched(self._current(table, document_id))
+            self._patched.setdefault(table, {})[document_id] = patched
+        after = patched.after | fields
         if None in fields.values():
             after = {name: x for name, x in after.items() if x is not None}
         if self._strict:
-            target.document.validate({k: x for k, x in after.items() if k != "_id"}, table)
-        patched = self._patched.setdefault(table, {})
-        stored, _, earlier = patched.get(document_id, (before, before, None))
-        patched[document_id] = (stored, after, earlier | fields if earlier else fields)
+            document = {name: x for name, x in after.items() if name != "_id"}
+            self._tables[table].document.validate(document, table)
+        patched.after = after
+        patched.names.update(fields)
         self.wrote = True
-        self._known[table, document_id] = after
-        self._found.wrote(target, before, after)
+        if self._found.moves(table, fields):
+            self._flush(table)
 
     def replace(self, table: str, document_id: int, document: Doc) -> None:
         """Make this the whole document; fields that it lacks are removed."""
@@ -331,8 +337,9 @@ class Writer(Reader):
         self._flush(table)
         target, before = self._tables[table], self._current(table, document_id)
         self._execute(f'DELETE FROM "{table}" WHERE _id = ?', [document_id])
-        size = _size([target.value_of(name, before.get(name)) for name in target.fields])
-        self._note(target, before, None, -1, -size)
+        self._count(table, -1, -_size(target.values_of(before, target.fields)))
+        self._known.pop((table, document_id), None)
+        self._note(target, before, None)
 
     def delete_range(self, query: Query) -> None:
         """Remove every document in the range of a query, in one statement.
@@ -346,7 +353,9 @@ class Writer(Reader):
         ).fetchone()
         if count:
             self._execute(f'DELETE FROM "{table.name}"{where}', parameters)
-            self._note(table, None, None, -count, -size)
+            self._count(table.name, -count, -size)
+            self._known.clear()
+            self._note(table, None, None)
 
     def patch_range(self, query: Query, field: str, value: str | float) -> None:
         """Set one field of every document in the range of a query, in one statement.
@@ -362,12 +371,13 @@ class Writer(Reader):
             stored = table.value_of(field, value)
             sql = f'UPDATE "{table.name}" SET "{field}" = ?{where}'
             self._execute(sql, [stored, *parameters])
-            self._note(table, None, None, 0, count * _size([stored]) - before)
+            self._count(table.name, 0, count * _size([stored]) - before)
+            self._known.clear()
+            self._note(table, None, None)
 
     def _current(self, table: str, document_id: int) -> Doc:
+        """A document of which nothing is kept back. Raises `ValueError` if there is none."""
         document = self._known.get((table, document_id))
-        if document is None and document_id in self._patched.get(table, ()):
-            document = self._patched[table][document_id][1]
         if document is None:
             document = self.get(table, document_id)
         if document is None:
@@ -378,30 +388,26 @@ class Writer(Reader):
         """Write what was patched in a table."""
         if table not in self._patched:
             return
-        target, total = self._tables[table], self._totals[table]
-        for document_id, (before, after, fields) in self._patched[table].items():
-            old: list[Any] = [before.get(name) for name in fields]
-            new: list[Any] = list(fields.values())
-            if target.writers:
-                old = [target.value_of(name, x) for name, x in zip(fields, old)]
-                new = [target.value_of(name, x) for name, x in fields.items()]
-            self._execute(_update_sql(target, tuple(fields)), (*new, document_id))
-            self.changes.append((target, before, after))
-            total[1] += _size(new) - _size(old)
+        target = self._tables[table]
+        for document_id, patched in self._patched[table].items():
+            before, after, names = patched.before, patched.after, patched.names
+            values = zip(names, target.values_of(before, names), target.values_of(after, names))
+            # As they are stored: in JSON, 1, 1.0 and true are not the same.
+            changed = {name: (old, new) for name, old, new in values if old != new}
+            if changed:
+                old, new = zip(*changed.values())
+                self._execute(_update_sql(target, tuple(changed)), (*new, document_id))
+                self._count(table, 0, _size(new) - _size(old))
+                self._known[table, document_id] = after
+                self._note(target, before, after)
+        # If one could not be written, they stay: whose it was will be found out.
         del self._patched[table]
 
-    def _note(
-        self, table: Table, before: Doc | None, after: Doc | None, documents: int, size: int
-    ) -> None:
-        if after is not None:
-            self._known[table.name, after["_id"]] = after
-        elif before is not None:
-            self._known.pop((table.name, before["_id"]), None)
-        else:
-            self._known.clear()
+    def _count(self, table: str, documents: int, size: int) -> None:
+        before, bytes_before, last = self._totals[table]
+        self._totals[table] = (before + documents, bytes_before + size, last)
+
+    def _note(self, table: Table, before: Doc | None, after: Doc | None) -> None:
         self.wrote = True
         self.changes.append((table, before, after))
         self._found.wrote(table, before, after)
-        total = self._totals[table.name]
-        total[0] += documents
-        total[1] += size

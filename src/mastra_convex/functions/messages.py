@@ -221,7 +221,8 @@ def _save_one(ctx: MutationCtx, threads: Threads, message: Doc) -> Doc:
     if before is None:
         seq = threads.touch(thread_id, 1, ctx.now)
         record = {"createdAt": ctx.now, **message, "seq": seq}
-        return public(records.insert(ctx, "messages", record))
+        records.insert(ctx, "messages", record)
+        return record
     if not threads.is_visible(before["threadId"]):
         raise InvalidArgumentError(f"message {message_id!r} cannot be saved; choose another id")
     record = {**message, "createdAt": before["createdAt"], "seq": before["seq"]}

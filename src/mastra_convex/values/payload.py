@@ -88,6 +88,17 @@ def decode_payload(text: str) -> Any:
     return value if end == len(text) else _decode(text)
 
 
+def open_payload(text: str) -> Any:
+    """As `decode_payload`; what is no JSON text, which other clients can store, is itself.
+
+    So is what is nested more deeply than this interpreter follows.
+    """
+    try:
+        return decode_payload(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 def _is_utf8(text: str) -> bool:
     try:
         text.encode()

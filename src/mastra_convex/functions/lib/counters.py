@@ -63,9 +63,11 @@ def total(ctx: Ctx, table: str, index: str, values: Values) -> float | None:
 
 def changed(ctx: MutationCtx, table: str, before: Doc | None, after: Doc | None) -> None:
     """Count a document that was inserted (no `before`), changed, or deleted (no `after`)."""
-    for index, fields in _LEADING.get(table, {}).items():
-        old = _values(before, fields)
-        new = _values(after, fields)
+    if table not in _LEADING:
+        return
+    for index, fields in _LEADING[table].items():
+        old = None if before is None else _values(before, fields)
+        new = None if after is None else _values(after, fields)
         if old != new:
             if old is not None:
                 _add(ctx, table, index, old, -1)
@@ -131,10 +133,9 @@ def reset(ctx: MutationCtx, table: str) -> None:
     )
 
 
-def _values(document: Doc | None, fields: Values) -> Values | None:
-    if document is None or any(document.get(field) is None for field in fields):
-        return None
-    return tuple(document[field] for field in fields)
+def _values(document: Doc, fields: Values) -> Values | None:
+    values = tuple(map(document.get, fields))
+    return None if None in values else values
 
 
 def _find(ctx: Ctx, table: str, index: str, values: Values) -> Doc | None:

@@ -81,14 +81,14 @@ def insert(ctx: MutationCtx, table: str, record: Doc) -> Doc:
     """Add a document and count it; returns it."""
     document_id = ctx.db.insert(table, record)
     counters.changed(ctx, table, None, record)
-    return {"_id": document_id, **record}
+    return {**record, "_id": document_id}
 
 
 def replace(ctx: MutationCtx, table: str, before: Doc, record: Doc) -> Doc:
     """Make `record` the whole document and keep the counters right; returns it."""
     ctx.db.replace(table, before["_id"], record)
     counters.changed(ctx, table, before, record)
-    return {"_id": before["_id"], **record}
+    return {**record, "_id": before["_id"]}
 
 
 def patch(ctx: MutationCtx, table: str, before: Doc, fields: Doc) -> Doc:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mastra_convex.engine.context import MutationCtx
 from mastra_convex.functions.lib.access import Ctx, Doc, owns, principal_of
-from mastra_convex.functions.lib.records import by_key
 
 
 class Threads:
@@ -18,7 +17,7 @@ class Threads:
     def get(self, thread_id: str) -> Doc | None:
         """The thread with this call's changes, or None if there is none for the caller."""
         if thread_id not in self._read:
-            thread = by_key(self._ctx, "threads", thread_id)
+            thread = self._ctx.db.find("threads", "by_key", thread_id)
             visible = thread is not None and owns(self._ctx, thread["resourceId"])
             self._read[thread_id] = thread if visible else None
         return self._read[thread_id]
@@ -37,13 +36,18 @@ class Threads:
                 return 0
             thread = self._read[thread_id] = self._touched[thread_id] = found.copy()
         thread["messageCount"] += added
-        seq: float = thread["lastSeq"] + max(added, 0)
-        thread["lastSeq"] = seq
+        if added > 0:
+            thread["lastSeq"] += added
         thread["updatedAt"] = max(thread["updatedAt"], updated_at)
+        seq: float = thread["lastSeq"]
         return seq
 
     def write(self, ctx: MutationCtx) -> None:
         """Patch the threads that were touched."""
         for thread in self._touched.values():
-            fields = {name: thread[name] for name in ("messageCount", "lastSeq", "updatedAt")}
+            fields = {
+                "messageCount": thread["messageCount"],
+                "lastSeq": thread["lastSeq"],
+                "updatedAt": thread["updatedAt"],
+            }
             ctx.db.patch("threads", thread["_id"], fields)
