@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 
-from mastra_convex import ConvexStorage, Span
+from mastra_convex import AsyncConvexStorage, ConvexStorage, Span
 from mastra_convex.errors import FileBusyError, InvalidArgumentError, LimitExceededError
 from mastra_convex.integrations.opentelemetry import ConvexSpanExporter, ConvexSpanProcessor
 from mastra_convex.integrations.processes import process_name
@@ -320,6 +320,14 @@ def test_a_storage_that_is_closed_too_early_says_so(caplog: pytest.LogCaptureFix
         tracer.start_span("s").end()
         storage.close()
     assert "1 spans are lost" in caplog.text
+
+
+def test_a_storage_with_an_event_loop_is_refused() -> None:
+    storage: Any = AsyncConvexStorage(":memory:")
+    for make in (ConvexSpanProcessor, ConvexSpanExporter):
+        with pytest.raises(InvalidArgumentError, match="open one of the same path") as caught:
+            make(storage)
+        assert caught.value.data["path"] == "storage"
 
 
 class RecordOnly(Sampler):

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
-from mastra_convex import ConvexStorage, Span
+from mastra_convex import AsyncConvexStorage, ConvexStorage, Span
 from mastra_convex.errors import ConvexStorageError, InvalidArgumentError, StorageClosedError
 from mastra_convex.extras import needs_extra
 from mastra_convex.integrations.span_writer import PASSING, SpanWriter
@@ -81,6 +81,7 @@ class ConvexSpanProcessor(SpanProcessor):
     ) -> None:
         if max_queue < 1:
             raise InvalidArgumentError("max_queue is a number of spans, 1 or more")
+        _check_blocks(storage)
         self._writer = SpanWriter(storage, instance or socket.gethostname())
         self._delay = delay
         self._max_queue = max_queue
@@ -201,8 +202,6 @@ class ConvexSpanProcessor(SpanProcessor):
                     self._writer.started(item.span)
                 else:
                     self._writer.ended(item)
-                # Let the traced program have the interpreter: it may wait for it, and is first.
-                time.sleep(0)
         try:
             self._writer.write()
         except BaseException:
@@ -234,6 +233,7 @@ class ConvexSpanExporter(SpanExporter):
     """Writes spans that have ended, for those who have a processor: `BatchSpanProcessor`, say."""
 
     def __init__(self, storage: ConvexStorage) -> None:
+        _check_blocks(storage)
         self._storage = storage
         self._lock = threading.Lock()
         self._reader = Reader()
@@ -259,6 +259,16 @@ class ConvexSpanExporter(SpanExporter):
 
     def shutdown(self) -> None:
         """Nothing waits here. The storage is closed by whoever opened it."""
+
+
+def _check_blocks(storage: object) -> None:
+    """Raise `InvalidArgumentError` for what spans cannot be written to from a thread."""
+    if isinstance(storage, AsyncConvexStorage):
+        raise InvalidArgumentError(
+            "spans are written by a thread without an event loop, which takes a ConvexStorage and "
+            "not an AsyncConvexStorage; open one of the same path or address beside it",
+            path="storage",
+        )
 
 
 _PROCESSORS: weakref.WeakSet[ConvexSpanProcessor] = weakref.WeakSet()
