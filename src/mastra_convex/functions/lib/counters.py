@@ -8,6 +8,8 @@ has in all of them is a sum.
 
 from __future__ import annotations
 
+from typing import Any
+
 from mastra_convex.engine.context import MutationCtx
 from mastra_convex.functions.lib.access import Ctx, Doc
 from mastra_convex.functions.schema import schema
@@ -134,7 +136,7 @@ def reset(ctx: MutationCtx, table: str) -> None:
 
 
 def _values(document: Doc, fields: Values) -> Values | None:
-    values = tuple(map(document.get, fields))
+    values: tuple[Any, ...] = tuple(map(document.get, fields))
     return None if None in values else values
 
 
