@@ -68,7 +68,7 @@ export const initialize = storageMutation({
       return lib.withChunks(ctx, await records.read(ctx, found));
     }
     const first = lib.generation(ctx, { ...args, originType: "initial" }, 0);
-    return lib.withChunks(ctx, await records.insert(ctx, TABLE, first));
+    return lib.withChunks(ctx, await lib.addGeneration(ctx, first));
   },
 });
 

@@ -272,6 +272,20 @@ def test_a_number_of_milliseconds_comes_back(milliseconds: int) -> None:
     assert Book.encode({"id": "b", "printedAt": book.printed_at}) == book.wire
 
 
+@pytest.mark.parametrize("bad", ["Hello", '{"a":', "[" * 50_000])
+def test_a_payload_that_is_no_json_text_is_itself(bad: str) -> None:
+    book = Book.of({"id": "b", "notes": bad, "diary": bad, "extra": bad})
+    assert (book.notes, book.diary, book.extra) == (bad, bad, {"extra": bad})
+    assert book.to_dict() == {"id": "b", "notes": bad, "diary": bad, "extra": bad}
+
+
+@pytest.mark.parametrize("far", [8.64e15, 1e300, float("inf")])
+def test_a_moment_that_no_datetime_can_say_is_the_nearest(far: float) -> None:
+    last, first = (Book.of({"id": "b", "printedAt": time}) for time in (far, -far))
+    assert (last.printed_at.year, first.printed_at.year) == (9999, 1)
+    assert last.to_dict()["printedAt"] == far
+
+
 class Chapter(Record):
     """A record with another key, whose moment is required."""
 

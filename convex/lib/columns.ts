@@ -28,6 +28,8 @@ import { members } from "./payloads.js";
 import type { Fields, Whole } from "./tables.js";
 
 const ISO_TEXT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+// The beginning of the year 1, and the end of the year 9999.
+const [FIRST, LAST] = [-62_135_596_800_000, 253_402_300_799_999];
 const KEY = /^(?!\$)[ -~]{0,1024}$/;
 const MAX_DEPTH = 64;
 const MAX_ITEMS = 8192;
@@ -53,6 +55,15 @@ export function decoded(text: unknown): any {
   }
 }
 
+/** The value of a payload; what is no JSON text, which other clients can store, is itself. */
+function opened(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
 /** JSON text of a value. */
 export function encoded(value: unknown): string {
   try {
@@ -71,13 +82,20 @@ function textOf(value: unknown): string {
 
 /** The value of a payload; its text, if Convex has no such value. */
 function said(text: string): unknown {
-  const value = decoded(text);
+  const value = opened(text);
   return isSayable(value) ? value : text;
 }
 
-/** The text that a payload is; of anything else, its JSON. */
-function plain(text: string): string {
-  const value = decoded(text);
+/** The columns in `extra`. Throws INVALID_ARGUMENT for what is no text of an object. */
+function membersOf(text: unknown): Fields {
+  const found = typeof text === "string" ? decoded(text) : null;
+  if (isObject(found)) return found;
+  throw invalidArgument("extra is JSON text of an object", { path: "extra" });
+}
+
+/** The text that a payload is; of anything else, what stands there. */
+export function plain(text: string): string {
+  const value = opened(text);
   return typeof value === "string" ? value : text;
 }
 
@@ -88,7 +106,10 @@ export function milliseconds(text: unknown): number {
   throw invalidArgument(`a time is ISO 8601 text with a zone, not ${String(text).slice(0, 60)}`);
 }
 
-const iso = (time: number) => new Date(time).toISOString();
+/** The time as ISO 8601 text; the nearest that has four digits for its year. */
+export function iso(time: number): string {
+  return new Date(Math.max(FIRST, Math.min(time, LAST))).toISOString();
+}
 
 /** Whether it is a value of Convex, which has fewer keys than JSON. */
 function isSayable(value: unknown, depth = 0): boolean {
@@ -151,7 +172,7 @@ export class Rows<T extends Whole = Whole> {
     for (const [name, value] of Object.entries(row)) {
       const column = this.columns[name];
       if (column) found[column[0]] = value === null ? null : column[1].ours(value);
-      else if (name === "extra") unknown = { ...decoded(value), ...unknown };
+      else if (name === "extra") unknown = { ...membersOf(value), ...unknown };
       else if (!this.derived.has(name)) unknown[name] = value;
     }
     if (Object.keys(unknown).length > 0) found.extra = encoded(unknown);
@@ -173,7 +194,9 @@ export class Rows<T extends Whole = Whole> {
   row(record: Fields): Row {
     const found: Row = {};
     const unsaid: string[] = [];
-    for (const [key, member] of members((record.extra as string) ?? "{}") ?? []) {
+    const extra = (record.extra as string | undefined) ?? "{}";
+    const known = opened(extra) === extra ? null : members(extra);
+    for (const [key, member] of known ?? []) {
       const value = decoded(member.value);
       if (isSayable({ [key]: value })) found[key] = value;
       else unsaid.push(`${member.name}:${member.value}`);

@@ -9,16 +9,20 @@ import { invalidArgument } from "./errors.js";
 import { hash } from "./text.js";
 import type { Key } from "./ranges.js";
 
+// A time may be without end, for which JSON has no number.
+const UNSAID: ReadonlySet<unknown> = new Set(["Infinity", "-Infinity"]);
+const sayable = (part: Key[number]) => (UNSAID.has(`${part}`) ? `${part}` : part);
+
 /** The cursor after `key`; `query` is anything that tells the query from others. */
 export function encodeCursor(query: unknown[], key: Key): string {
-  return JSON.stringify([fingerprint(query), ...key]);
+  return JSON.stringify([fingerprint(query), ...key.map(sayable)]);
 }
 
 /** The key inside `cursor`, of `length` parts. Throws INVALID_ARGUMENT if another query made it. */
 export function decodeCursor(query: unknown[], cursor: string, length: number): Key {
   let found: unknown;
   try {
-    found = JSON.parse(cursor);
+    found = JSON.parse(cursor, (_, part) => (UNSAID.has(part) ? Number(part) : part));
   } catch {
     found = null;
   }

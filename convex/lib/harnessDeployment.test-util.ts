@@ -3,6 +3,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Value } from "convex/values";
 import { convexTest, type TestConvex } from "convex-test";
+import "./harnessDatabase.test-util.js";
 import { current, watch } from "./harnessHost.test-util.js";
 import { type Schema, Transaction } from "./harnessTransaction.test-util.js";
 import { checkExport, checkModulePath, checkValue } from "./harnessValues.test-util.js";

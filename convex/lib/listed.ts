@@ -53,14 +53,13 @@ export async function keepBranch(
   await put(ctx, "traceBranches", row, branch);
 }
 
-/** Keep the row of a trace with this root, or with none. */
+/** Keep the row of a trace with this root, or with none; `row` is what it was. */
 export async function keepRoot(
   ctx: Writer,
-  trace: string,
+  row: Row<"traceRoots"> | null,
   root: Stored<"spans"> | null,
   failed: boolean,
 ): Promise<void> {
-  const row = await records.byKey(ctx, "traceRoots", trace);
   const document = root && { ...listed(root, [...CRITERIA, "messageId"]), failed };
   await put(ctx, "traceRoots", row, document);
 }

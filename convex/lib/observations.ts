@@ -2,6 +2,7 @@
 
 import { owns, type Reader, type Writer } from "./access.js";
 import { load } from "./chunks.js";
+import { iso, plain } from "./columns.js";
 import { conflict, limitExceeded, unauthenticated } from "./errors.js";
 import * as records from "./records.js";
 import { hasRoom } from "./steps.js";
@@ -151,12 +152,24 @@ export async function nextGeneration(
 ): Promise<Public<typeof TABLE>> {
   const { generationCount } = (await newest(ctx, before))!;
   const takenOver = { ...before, id: args.newId, originType: "reflection" as const };
-  return records.insert(ctx, TABLE, {
+  return addGeneration(ctx, {
     ...generation(ctx, takenOver, generationCount + 1),
     lastObservedAt: before.lastObservedAt ?? ctx.now,
     activeObservations: args.reflection,
     observationTokenCount: args.tokenCount,
   });
+}
+
+/** Add a generation; returns it. Throws CONFLICT if its id is taken. */
+export async function addGeneration(
+  ctx: Writer,
+  made: Stored<typeof TABLE>,
+): Promise<Public<typeof TABLE>> {
+  if (!(await records.byKey(ctx, TABLE, made.id))) return records.insert(ctx, TABLE, made);
+  throw conflict(
+    `observational memory '${made.id}' cannot be made: the id is taken; choose another`,
+    { table: TABLE, id: made.id },
+  );
 }
 
 export interface Activation {
@@ -187,9 +200,9 @@ export async function activate(ctx: Writer, row: Memory, args: Activation): Prom
   }
   const before = await load(ctx, row);
   const lastObservedAt = args.lastObservedAt ?? chosen.at(-1)!.lastObservedAt;
-  const fresh = chosen.map((chunk) => JSON.parse(chunk.observations)).join("\n\n");
-  const active = JSON.parse(before.record.activeObservations);
-  const boundary = `\n\n--- message boundary (${new Date(lastObservedAt).toISOString()}) ---\n\n`;
+  const fresh = chosen.map((chunk) => plain(chunk.observations)).join("\n\n");
+  const active = plain(before.record.activeObservations);
+  const boundary = `\n\n--- message boundary (${iso(lastObservedAt)}) ---\n\n`;
   const sum = (field: "tokenCount" | "messageTokens") =>
     chosen.reduce((total, chunk) => total + chunk[field], 0);
   await records.patch(ctx, TABLE, before, {
@@ -228,21 +241,21 @@ function howMany(weights: number[], args: Activation): number {
 
 /** Two texts with an empty line between, or the second alone; both are payloads. */
 export function joined(before: string | undefined, text: string): string {
-  const old = before === undefined ? "" : JSON.parse(before);
-  return old ? JSON.stringify(`${old}\n\n${JSON.parse(text)}`) : text;
+  const old = before === undefined ? "" : plain(before);
+  return old ? JSON.stringify(`${old}\n\n${plain(text)}`) : text;
 }
 
 /** The reflection put aside, and the lines of observations that it has not seen: a payload. */
 export function reflectionAndRest(record: Public<typeof TABLE>): string {
   const reflection = record.bufferedReflection;
-  if (reflection === undefined || JSON.parse(reflection) === "") {
+  if (reflection === undefined || plain(reflection) === "") {
     throw conflict(
       `observational memory '${record.id}' has no reflection to activate; somebody else may have ` +
         "activated it",
       { table: TABLE, id: record.id },
     );
   }
-  const lines = JSON.parse(record.activeObservations).split("\n");
+  const lines = plain(record.activeObservations).split("\n");
   const rest = lines
     .slice(record.reflectedObservationLineCount ?? 0)
     .join("\n")

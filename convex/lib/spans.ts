@@ -72,6 +72,8 @@ export class Traces {
   private readonly heads = new Map<string, Head>();
   private readonly roots = new Map<string, Stored<"spans"> | null>();
   private readonly errors = new Map<string, number>();
+  // Traces that this mutation has made, and the ids of the spans that they have: no others.
+  private readonly made = new Map<string, Set<string>>();
   private readonly facets: Facets;
 
   constructor(private readonly ctx: Writer) {
@@ -93,7 +95,16 @@ export class Traces {
     await records.insert(this.ctx, "spanTraces", { traceId, headSpanId: spanId, failed: false });
     const made = (await records.byKey(this.ctx, "spanTraces", traceId))!;
     this.found.set(traceId, made);
+    this.made.set(made._id, new Set());
     return made;
+  }
+
+  /** The row of a span, if it is there; where it cannot be, nobody looks for it. */
+  async rowOf(trace: string, spanId: string): Promise<Row<"spans"> | null> {
+    const made = this.made.get(trace);
+    if (!made || made.has(spanId)) return records.byKey(this.ctx, "spans", trace, spanId);
+    made.add(spanId);
+    return null;
   }
 
   /** Take over what the trace, the lists and discovery have of its spans' rows. */
@@ -124,8 +135,10 @@ export class Traces {
       const before = await chunks.load(this.ctx, this.found.get(traceId)!);
       await records.replace(this.ctx, "spanTraces", before, given(fields) as Stored<"spanTraces">);
       const root = this.roots.get(traceId);
-      if (root !== undefined) await keepRoot(this.ctx, _id, root, Boolean(fields.failed));
-      else if (fields.failed !== trace.failed) {
+      if (root !== undefined) {
+        const row = this.made.has(_id) ? null : await records.byKey(this.ctx, "traceRoots", _id);
+        await keepRoot(this.ctx, row, root, Boolean(fields.failed));
+      } else if (fields.failed !== trace.failed) {
         await keepFailed(this.ctx, _id, Boolean(fields.failed));
       }
     }
@@ -172,7 +185,7 @@ type Given = Omit<Span, "createdAt" | "updatedAt"> & {
 async function saveSpan(ctx: Writer, traces: Traces, span: Given): Promise<number> {
   const { _id: trace } = await traces.obtain(span);
   const [fields, body] = split(span);
-  const before = await records.byKey(ctx, "spans", trace, span.spanId);
+  const before = await traces.rowOf(trace, span.spanId);
   if (before) {
     const stored = await bodyOf(ctx, before);
     return writeOver(ctx, traces, await chunks.load(ctx, before), fields, stored, body);

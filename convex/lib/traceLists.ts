@@ -20,6 +20,7 @@ import {
 } from "./paging.js";
 import * as records from "./records.js";
 import { visibleTrace } from "./spans.js";
+import { hasRoom } from "./steps.js";
 import type { Fields, Public, Row } from "./tables.js";
 
 /** The tables of the lists, by what they are called. */
@@ -156,7 +157,11 @@ async function rowOf(ctx: Reader, row: Row<List>, span: Row<"spans">): Promise<L
   };
 }
 
-/** Rows of the traces of which a span names the message: one look into the index for each. */
+/**
+ * Rows of the traces of which a span names the message: one look into the index for each.
+ *
+ * A page goes on past the traces of others, so that its end says nothing of them.
+ */
 export async function tracesOfMessage(
   ctx: Reader,
   args: { messageId: string; cursor?: string; limit: number },
@@ -164,7 +169,7 @@ export async function tracesOfMessage(
   const limit = limitOf(args.limit);
   const page: Listed[] = [];
   let after = args.cursor ?? "";
-  for (let looked = 0; looked < limit; looked += 1) {
+  for (let looked = 0; page.length < limit && looked < LOOK && hasRoom(ctx, 1); looked += 1) {
     const named = await ctx.db
       .query("spans")
       .withIndex("by_message", (q) => q.eq("messageId", args.messageId).gt("trace", after))

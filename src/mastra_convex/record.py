@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from mastra_convex.errors import ConvexStorageError, InvalidArgumentError
 from mastra_convex.values.names import camel_case
-from mastra_convex.values.payload import decode_payload, encode_payload
+from mastra_convex.values.payload import encode_payload, open_payload
 
 if TYPE_CHECKING:
     from typing_extensions import Self, dataclass_transform
@@ -31,8 +31,10 @@ Wire = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
 # What both a datetime and ECMAScript's Date can say: the years 1 to 9999.
-_MIN_MILLISECONDS = (datetime.min.replace(tzinfo=timezone.utc) - _EPOCH) / _MILLISECOND
-_MAX_MILLISECONDS = (datetime.max.replace(tzinfo=timezone.utc) - _EPOCH) // _MILLISECOND
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
+_LAST = datetime.max.replace(tzinfo=timezone.utc)
+_MIN_MILLISECONDS = (_FIRST - _EPOCH) / _MILLISECOND
+_MAX_MILLISECONDS = (_LAST - _EPOCH) // _MILLISECOND
 _REQUIRED: Any = object()
 R = TypeVar("R", bound="Record")
 
@@ -108,7 +110,7 @@ class _Count(Field):
 
 class _Payload(Field):
     def decode(self, raw: Any) -> Any:
-        return None if raw is None else decode_payload(raw)
+        return None if raw is None else open_payload(raw)
 
     def encode(self, value: Any, label: str) -> Any:
         return encode_payload(value, label, self.wire_name)
@@ -133,7 +135,7 @@ class _OpaqueText(_Text):
     plain = ()
 
     def decode(self, raw: Any) -> Any:
-        return None if raw is None else decode_payload(raw)
+        return None if raw is None else open_payload(raw)
 
     def encode(self, value: Any, label: str) -> Any:
         return encode_payload(super().encode(value, label), label, self.wire_name)
@@ -141,7 +143,13 @@ class _OpaqueText(_Text):
 
 class _Instant(Field):
     def decode(self, raw: Any) -> Any:
-        return None if raw is None else _EPOCH + raw * _MILLISECOND
+        if raw is None:
+            return None
+        try:
+            return _EPOCH + raw * _MILLISECOND
+        except OverflowError:
+            # Other clients can store a time that no datetime can say: it is the nearest one.
+            return _FIRST if raw < 0 else _LAST
 
     def encode(self, value: Any, label: str) -> Any:
         kind = type(value)
@@ -383,7 +391,8 @@ class Record:
     def extra(self) -> dict[str, Any]:
         """Fields that the model does not know, as they were saved."""
         text = self.wire.get("extra")
-        return decode_payload(text) if text else {}
+        found = open_payload(text) if text else {}
+        return found if isinstance(found, dict) else {"extra": found}
 
     def to_dict(self) -> dict[str, Any]:
         """The record in Mastra's form: camelCase, times in milliseconds, payloads decoded."""
@@ -392,7 +401,7 @@ class Record:
             raw = self.wire.get(field.wire_name)
             if raw is not None:
                 if isinstance(field, (_Payload, _OpaqueText)):
-                    raw = decode_payload(raw)
+                    raw = open_payload(raw)
                 elif isinstance(field, _Records):
                     raw = [each.to_dict() for each in field.decode(raw)]
                 else:

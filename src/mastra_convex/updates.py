@@ -193,7 +193,7 @@ def in_batches(name: str, records: Iterable[dict[str, Any]]) -> Iterator[dict[st
     batch: list[dict[str, Any]] = []
     size = 0
     for record in records:
-        own = sum(_bytes_of(value) for value in record.values() if isinstance(value, str))
+        own = sum([_bytes_of(value) for value in record.values() if isinstance(value, str)])
         if batch and (len(batch) == _RECORDS_AT_ONCE or size + own > _BYTES_AT_ONCE):
             yield {name: batch}
             batch, size = [], 0

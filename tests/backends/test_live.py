@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from mastra_convex.backends import live as live_module
 from mastra_convex.backends.base import NOBODY, Call, Caller, Rendered
 from mastra_convex.backends.live import Hub, HubSet
+from mastra_convex.errors import LimitExceededError
 from mastra_convex.values.encoding import Int64
+from mastra_convex.values.outcome import Outcome
 
 SERVICE = Caller(service=True)
 
@@ -55,7 +59,7 @@ class Source:
 
     def value(self, path: str, caller: Caller) -> Rendered:
         text = f"{path}={self.values.get(path, 0)}" if caller == SERVICE else "refused"
-        return Rendered(text, text.encode())
+        return Rendered(text, text.encode(), len(text))
 
     def report(self) -> Report:
         changes = {}
@@ -86,9 +90,14 @@ def texts(changes: dict[int, Rendered]) -> dict[int, str]:
     return {number: rendered.text for number, rendered in changes.items()}
 
 
+def render(outcome: Outcome) -> Rendered:
+    text = repr(outcome.error or outcome.value)
+    return Rendered(text, text.encode(), len(text))
+
+
 def opened() -> tuple[Source, Hub]:
     source = Source()
-    return source, Hub(source)
+    return source, Hub(source, render)
 
 
 def logged_in(hub: Hub) -> tuple[HubSet, Notified]:
@@ -124,7 +133,7 @@ def test_nothing_is_given_before_its_turn() -> None:
     live.add({1: ("b", {})})
     assert (live.take(), notified.times) == (None, 0)
     hub.report(early)
-    assert (live.take(), notified.times) == (None, 1)  # the first was touched
+    assert (live.take(), notified.times) == (None, 0)
     hub.report(source.report())
     moment = live.take()
     assert moment is not None
@@ -231,6 +240,68 @@ def test_arguments_of_every_kind_are_told_apart() -> None:
     assert len(source.watched) == len(kinds)
 
 
+def test_a_client_is_never_ahead_of_what_is_known_of_its_results() -> None:
+    source, hub = opened()
+    live, notified = logged_in(hub)
+    live.add({number: (f"q{number}", {}) for number in range(40)})
+    for known in (16, 32, 40):
+        assert len(source.watched) == known
+        assert live.take() is None
+        assert notified.times == 0
+        hub.report(source.report())
+    assert notified.times == 1
+    moment = live.take()
+    assert moment is not None
+    assert len(moment.changes) == 40
+    # What others have had run is there at once.
+    other, _ = logged_in(hub)
+    other.add({number: (f"q{number}", {}) for number in range(40)})
+    assert source.runs == 40
+    hub.report(source.report())
+    assert (other.take() or moment).changes == moment.changes
+
+
+def test_what_is_too_much_is_refused_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "MAX_BYTES", 1000)
+    source, hub = opened()
+    live, _ = logged_in(hub)
+
+    def refused() -> list[int]:
+        hub.report(source.report())
+        hub.report(source.report())
+        moment = live.take()
+        assert moment is not None
+        return sorted(
+            number
+            for number, rendered in moment.changes.items()
+            if LimitExceededError.__name__ in rendered.text
+        )
+
+    # The second is over the bound; the small ones after it are not.
+    for path in ("q0", "q1"):
+        source.values[path] = 10**600
+    live.add({number: (f"q{number}", {}) for number in range(20)})
+    assert refused() == [1]
+    assert sorted(path for path, _ in source.watched.values()) == sorted(
+        f"q{number}" for number in range(20) if number != 1
+    )
+    # So is one that grows; what shrinks makes room, but what was refused has to be asked for anew.
+    source.write("q2", 10**600)
+    assert refused() == [2]
+    source.write("q0", 0)
+    assert refused() == []
+    live.remove([1, 2])
+    live.add({2: ("q2", {})})
+    assert refused() == []
+    # Arguments count, and a login does not bring back what was refused.
+    live.add({30: ("q3", {"text": "x" * 1000}), 31: ("q4", {})})
+    assert refused() == [30]
+    live.identify(NOBODY)
+    assert refused() == []
+    live.close()
+    assert source.watched == {}
+
+
 class AgainstTheSource(RuleBasedStateMachine):
     """Clients that come, ask, go and dawdle: each always ends at what is in the source."""
 
@@ -317,6 +388,11 @@ class AgainstTheSource(RuleBasedStateMachine):
                 number: self.source.value(path, self.callers[which]).text
                 for number, path in self.asked[which].items()
             }
+
+    @invariant()
+    def what_is_counted_is_what_is_there(self) -> None:
+        for live in self.lives:
+            assert live._bytes == sum(watched.size for watched in live._queries.values())
 
     @invariant()
     def what_nobody_watches_is_forgotten(self) -> None:

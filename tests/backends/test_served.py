@@ -169,7 +169,7 @@ def test_a_closed_backend_says_so() -> None:
 
 def render(outcome: Outcome) -> Rendered:
     text = repr(outcome.error or outcome.value)
-    return Rendered(text, text.encode())
+    return Rendered(text, text.encode(), len(text))
 
 
 def test_the_live_set_follows_commits_of_all_kinds(tmp_path: Path) -> None:

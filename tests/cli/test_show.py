@@ -59,6 +59,16 @@ def messages(thread_id: str) -> Iterator[dict[str, Any]]:
         yield {"id": key, "threadId": thread_id, "role": role, "content": content}
 
 
+def test_what_is_no_json_is_shown_as_it_is(path: str) -> None:
+    """As clients of Convex can store it: content is text to them."""
+    with ConvexStorage(path) as storage:
+        plain = {"id": "plain", "threadId": "thread-1", "role": "user", "content": "no JSON"}
+        storage._backend.mutation("messages:save", {"messages": [plain]})
+    assert "  no JSON\n" in shown("thread-1")
+    (message,) = json.loads(shown("--json", "thread-1"))["messages"]
+    assert message["content"] == "no JSON"
+
+
 def show(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["show", "--db", "store.db", *arguments])
 

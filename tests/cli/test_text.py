@@ -24,6 +24,7 @@ from mastra_convex.cli.text import (
     visible,
     wrap,
 )
+from mastra_convex.values.payload import open_payload
 
 EVERYTHING = "".join(map(chr, range(sys.maxunicode + 1)))
 # All text that Python can hold, lone surrogates and controls included.
@@ -151,6 +152,16 @@ def test_json_for_programs_is_exact_and_safe(value: Any) -> None:
 def test_json_for_people_is_readable() -> None:
     assert readable_json({"city": "Zürich"}) == '{"city": "Zürich"}'
     assert readable_json("as it is") == "as it is"
+
+
+def test_what_could_be_read_can_be_shown() -> None:
+    limit = sys.getrecursionlimit()
+    for depth in range(limit - 100, limit):
+        text = "[" * depth + "]" * depth
+        value = open_payload(text)
+        if value != text:
+            assert readable_json(value) == text
+            assert machine_json({"a": {"b": value}}) == f'{{"a": {{"b": {text}}}}}'
 
 
 def test_moments_never_fail(monkeypatch: pytest.MonkeyPatch) -> None:

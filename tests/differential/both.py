@@ -112,7 +112,31 @@ def translated(value: Any, names: dict[str, str]) -> Any:
     return [translated(each, names) for each in value] if isinstance(value, list) else value
 
 
-def run(both: Both, operations: Any, steps: int) -> Counter[str]:
+class Operations:
+    """Random operations of one domain, each as often as its weight says."""
+
+    def __init__(self, both: Both) -> None:
+        self.both, self.dice = both, both.dice
+
+    def kinds(self) -> list[tuple[int, Callable[[], None]]]:
+        """What there is to do, with its weight."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Do one of them."""
+        weights, works = zip(*self.kinds())
+        self.dice.choices(works, weights)[0]()
+
+    def some(self, letters: str) -> str:
+        """One of the letters."""
+        return self.dice.choice(letters)
+
+    def maybe(self, chance: float = 0.5, **given: Callable[[], Any]) -> dict[str, Any]:
+        """Each member, or not."""
+        return {name: make() for name, make in given.items() if self.dice.random() < chance}
+
+
+def run(both: Both, operations: Operations, steps: int) -> Counter[str]:
     """Do so many operations with both; returns how often each was done. Closes ours."""
     try:
         for _ in range(steps):

@@ -29,7 +29,7 @@ from tests.functions.scenarios import Clock
 Doc = dict[str, Any]
 
 
-class Memory(test_memory.Operations):
+class Memory(test_memory.Memory):
     """Random operations of the memory domain, without what the adapter damages."""
 
     def content(self, role: str = "user") -> Any:
@@ -69,7 +69,7 @@ class Scores(test_unattended.Scores):
         self.both.run("getScoreById", {"id": self.dice.choice([*self.saved, "nobody's"])})
 
 
-class Observations(test_observations.Operations):
+class Observations(test_observations.Observations):
     """Random operations on observational memory, as the adapter can do them."""
 
     def reflect(self, record: Doc) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from mastra_convex import Message, NotFoundError
 from tests.differential import memory
-from tests.differential.both import Both, Choice, run
+from tests.differential.both import Both, Choice, Operations, run
 from tests.differential.mastra import Date, Mastra
 from tests.functions.scenarios import Clock
 
@@ -29,16 +29,15 @@ VALUES = [None, True, False, 0, 1, 1.5, "1", "x"]
 DEEP = [*VALUES, {"a": [1, {"b": None}]}, [1, 2]]
 
 
-class Operations:
+class Memory(Operations):
     """Random operations of the memory domain."""
 
     def __init__(self, both: Both) -> None:
-        self.both, self.dice = both, both.dice
+        super().__init__(both)
         self.names: list[str] = [f"m{n}" for n in range(40)]
 
-    def step(self) -> None:
-        """Do one of them."""
-        kinds: list[tuple[int, Callable[[], None]]] = [
+    def kinds(self) -> list[tuple[int, Callable[[], None]]]:
+        return [
             (8, self.save_thread),
             (4, self.update_thread),
             (2, self.update_metadata),
@@ -57,13 +56,8 @@ class Operations:
             (3, self.save_resource),
             (4, self.update_resource),
         ]
-        self.dice.choices([work for _, work in kinds], [weight for weight, _ in kinds])[0]()
 
     # Parts of arguments.
-
-    def maybe(self, chance: float = 0.5, **given: Callable[[], Any]) -> Doc:
-        """Each member, or not."""
-        return {name: make() for name, make in given.items() if self.dice.random() < chance}
 
     def thread_id(self) -> str:
         return self.dice.choice(THREADS)
@@ -358,7 +352,7 @@ class Operations:
 def run_all(reference: Mastra, clock: Clock, seed: int) -> Counter[str]:
     """Do as many operations as there are steps; returns how often each was done."""
     both = Both("memory", memory.OurMemory, reference, clock, seed)
-    return run(both, Operations(both), STEPS)
+    return run(both, Memory(both), STEPS)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

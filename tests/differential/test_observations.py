@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.differential import observations
-from tests.differential.both import Both, run
+from tests.differential.both import Both, Operations, run
 from tests.differential.mastra import Date, Mastra
 from tests.functions.scenarios import Clock
 
@@ -21,11 +21,11 @@ STEPS = 1000
 Doc = dict[str, Any]
 
 
-class Operations:
+class Observations(Operations):
     """Random operations on observational memory."""
 
     def __init__(self, both: Both) -> None:
-        self.both, self.dice = both, both.dice
+        super().__init__(both)
         self.subjects = [("t0", "r0"), ("t1", "r0"), (None, "r0"), (None, "r1")]
 
     def step(self) -> None:
@@ -199,7 +199,7 @@ class Operations:
 def run_all(reference: Mastra, clock: Clock, seed: int) -> Counter[str]:
     """Do as many operations as there are steps; returns how often each was done."""
     both = Both("memory", observations.OurObservations, reference, clock, seed)
-    return run(both, Operations(both), STEPS)
+    return run(both, Observations(both), STEPS)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

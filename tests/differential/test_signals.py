@@ -12,7 +12,7 @@ import pytest
 
 from mastra_convex import InvalidArgumentError
 from tests.differential import signals
-from tests.differential.both import Both
+from tests.differential.both import Both, Operations
 from tests.differential.mastra import Date, Mastra
 from tests.functions.scenarios import Clock
 
@@ -27,11 +27,11 @@ RECORDS = (signals.records_as_given,)
 NUMBERS = (signals.absent_is_none, signals.ties_in_any_order)
 
 
-class Signals:
+class Signals(Operations):
     """Random operations on them."""
 
     def __init__(self, both: Both) -> None:
-        self.both, self.dice = both, both.dice
+        super().__init__(both)
         lasting = [self.log(n) for n in range(12)] + [self.log(n) for n in range(12, 24)]
         for each in lasting:
             each["logId"] += " stays"
@@ -43,9 +43,8 @@ class Signals:
             each.pop("traceId", None)
         self.both.run("batchCreateMetrics", {"metrics": metrics})
 
-    def step(self) -> None:
-        """Do one of them."""
-        kinds: list[tuple[int, Callable[[], None]]] = [
+    def kinds(self) -> list[tuple[int, Callable[[], None]]]:
+        return [
             (12, self.save),
             (12, self.listed),
             (4, self.score),
@@ -58,13 +57,6 @@ class Signals:
             (3, self.discover),
             (1, self.refuse),
         ]
-        self.dice.choices([work for _, work in kinds], [weight for weight, _ in kinds])[0]()
-
-    def some(self, letters: str) -> str:
-        return self.dice.choice(letters)
-
-    def maybe(self, chance: float = 0.5, **given: Callable[[], Any]) -> Doc:
-        return {name: make() for name, make in given.items() if self.dice.random() < chance}
 
     def eighths(self) -> float:
         return self.dice.randrange(-40, 80) / 8

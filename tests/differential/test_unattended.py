@@ -11,7 +11,7 @@ import pytest
 
 from mastra_convex import InvalidArgumentError
 from tests.differential import mastra, unattended
-from tests.differential.both import Both
+from tests.differential.both import Both, Operations
 from tests.differential.mastra import Mastra
 from tests.functions.scenarios import Clock
 
@@ -30,16 +30,15 @@ def reference() -> Iterator[Mastra]:
         yield store
 
 
-class Workflows:
+class Workflows(Operations):
     """Random operations of the workflows domain."""
 
     def __init__(self, both: Both) -> None:
-        self.both, self.dice = both, both.dice
+        super().__init__(both)
         self.there: dict[tuple[str, str], float] = {}
 
-    def step(self) -> None:
-        """Do one of them."""
-        kinds: list[tuple[int, Callable[[], None]]] = [
+    def kinds(self) -> list[tuple[int, Callable[[], None]]]:
+        return [
             (10, self.persist),
             (30, self.results),
             (15, self.state),
@@ -49,10 +48,6 @@ class Workflows:
             (3, self.delete),
             (1, self.refuse),
         ]
-        self.dice.choices([work for _, work in kinds], [weight for weight, _ in kinds])[0]()
-
-    def maybe(self, chance: float = 0.5, **given: Callable[[], Any]) -> Doc:
-        return {name: make() for name, make in given.items() if self.dice.random() < chance}
 
     def key(self) -> Doc:
         # With hyphens, Mastra would take two of these runs for one.
@@ -162,16 +157,15 @@ class Workflows:
         )
 
 
-class Scores:
+class Scores(Operations):
     """Random operations of the scores domain."""
 
     def __init__(self, both: Both) -> None:
-        self.both, self.dice = both, both.dice
+        super().__init__(both)
         self.saved: dict[str, float] = {}
 
-    def step(self) -> None:
-        """Do one of them."""
-        kinds: list[tuple[int, Callable[[], None]]] = [
+    def kinds(self) -> list[tuple[int, Callable[[], None]]]:
+        return [
             (10, self.save),
             (3, self.get),
             (6, self.by_scorer),
@@ -180,13 +174,6 @@ class Scores:
             (4, self.by_span),
             (1, self.refuse),
         ]
-        self.dice.choices([work for _, work in kinds], [weight for weight, _ in kinds])[0]()
-
-    def some(self, letters: str) -> str:
-        return self.dice.choice(letters)
-
-    def maybe(self, chance: float = 0.5, **given: Callable[[], Any]) -> Doc:
-        return {name: make() for name, make in given.items() if self.dice.random() < chance}
 
     def save(self) -> None:
         id = f"s{self.dice.randrange(60)}"

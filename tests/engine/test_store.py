@@ -238,3 +238,15 @@ def test_the_poller_sees_the_commits_of_others(tmp_path: Path) -> None:
     assert poller.version() == poller.version()
     poller.close()
     memory.close()
+
+
+def test_stores_in_memory_begin_empty_and_share_nothing() -> None:
+    with opened(":memory:") as first, opened(":memory:") as second:
+        add(first, book("a"))
+        add(second, book("b"))
+        with opened(":memory:") as third:
+            assert [titles(ask(engine, index="by_title")) for engine in (first, second, third)] == [
+                ["a"],
+                ["b"],
+                [],
+            ]

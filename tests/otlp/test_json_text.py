@@ -62,6 +62,14 @@ def test_lone_surrogates_become_what_stands_for_no_character() -> None:
     assert (found.name, found.rest["traceState"]) == ("\ufffd!", "\ufffd")
 
 
+def test_numbers_beyond_a_double_are_infinite() -> None:
+    numbers = {"over": 10**400, "under": -(10**400)}
+    given = [{"key": key, "value": {"doubleValue": number}} for key, number in numbers.items()]
+    (found,) = read({**SPAN, "attributes": given})
+    assert isinstance(found, OtelSpan)
+    assert found.attributes == {"over": "Infinity", "under": "-Infinity"}
+
+
 def test_deep_values_reject_the_span_alone() -> None:
     levels = 300
     deep = '{"arrayValue":{"values":[' * levels + "{}" + "]}}" * levels

@@ -67,6 +67,13 @@ def test_messages_in_pieces_are_gathered_within_bounds() -> None:
     assert pieces.items() <= found["attributes"].items()
 
 
+def test_json_with_a_number_beyond_a_double_stays_a_text() -> None:
+    given = {"metadata": '{"x": 1e999}', "llm.invocation_parameters": '{"temperature": -1e999}'}
+    found = shown(document_of(read({"attributes": given}, "json")))
+    assert found["attributes"] == given
+    assert "metadata" not in found
+
+
 def test_what_mastra_calls_so_stands_in_the_order_of_the_attributes() -> None:
     # Not in that of a set: sent again by another process, a span must not look changed.
     case = next(case for case in CASES if case["name"] == "GenAI: a call of a model")

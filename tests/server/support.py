@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
 from starlette.testclient import TestClient
 
 from mastra_convex.backends.served import EmbeddedServedBackend
+from mastra_convex.engine.registry import Kind
+from mastra_convex.functions import registry
 from mastra_convex.protocol.codec import decode_ts
 from mastra_convex.server.app import create_app
 from mastra_convex.server.auth import Keyring
@@ -198,6 +203,23 @@ def served(
     app = create_app(backend, keyring, version="0.0.0", **options)
     with TestClient(app, base_url=BASE) as client:
         yield Served(client, backend, keyring)
+
+
+@contextmanager
+def held(path: str, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A function that waits for the event, and then runs."""
+    release = threading.Event()
+    function = registry.find(path, kind)
+
+    def waiting(ctx: Any, args: dict[str, Any]) -> Any:
+        release.wait(PATIENCE)
+        return function.handler(ctx, args)
+
+    monkeypatch.setitem(registry.functions, path, dataclasses.replace(function, handler=waiting))
+    try:
+        yield release
+    finally:
+        release.set()
 
 
 def bearer(token: str | None) -> dict[str, str]:

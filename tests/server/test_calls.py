@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from mastra_convex.errors import FileUnavailableError
 from mastra_convex.protocol import requests
 from mastra_convex.server import calls
-from tests.server.support import KEY, Served, bearer, ids, message, page, served, thread
+from tests.server.support import (
+    KEY,
+    Served,
+    bearer,
+    held,
+    ids,
+    message,
+    page,
+    served,
+    soon,
+    thread,
+)
 
 SERVICE = bearer(KEY.service_token())
 
@@ -132,6 +143,8 @@ def test_a_batch_is_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"Authorization": "Basic abc"}, 400, "InvalidAdminKey"),
         ({"Content-Type": "text/plain"}, 400, "BadJsonBody"),
         ({"Host": "evil.example"}, 403, "HostNotAllowed"),
+        ({"Convex-Client": "npm-0.19.1"}, 400, "ClientVersionUnsupported"),
+        ({"Convex-Client": "nonsense"}, 400, "InvalidClientVersion"),
     ],
 )
 def test_requests_that_are_refused(headers: dict[str, str], status: int, code: str) -> None:
@@ -180,6 +193,27 @@ def test_bodies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         status, answer = post(server, "/api/query", body)
         assert (status, answer["code"]) == (413, "RequestTooLarge")
     assert requests.MAX_BODY_BYTES > 16 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "args"),
+    [("query", "threads:get", {"id": "t"}), ("mutation", "threads:save", thread("t"))],
+)
+def test_a_call_that_takes_too_long_is_told_so_and_others_go_on(
+    kind: Literal["query", "mutation"],
+    path: str,
+    args: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calls, "MAX_SECONDS", 0.5)
+    with held(path, kind, monkeypatch) as release, served(tmp_path / "a.db") as server:
+        status, answer = post(server, f"/api/{kind}", {"path": path, "args": args})
+        assert (status, answer["code"]) == (503, "RequestTimedOut")
+        assert server.value("query", "system:version", {})
+        release.set()
+        # It was not said that it would not happen, and it does.
+        soon(lambda: kind == "query" or server.value("query", "threads:get", {"id": "t"}))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 50_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import time
@@ -14,12 +15,13 @@ import pytest
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
+from mastra_convex.backends.served import EmbeddedServedBackend
 from mastra_convex.functions import registry
 from mastra_convex.protocol.codec import decode_ts, encode_ts
 from mastra_convex.server import sync
 from mastra_convex.server.auth import Keyring
 from mastra_convex.tokens import Key
-from tests.server.support import KEY, SOCKETS, Peer, ids, message, page, served, thread
+from tests.server.support import KEY, SOCKETS, Peer, held, ids, message, page, served, thread
 
 
 def test_a_subscription_sees_ones_own_and_others_writes() -> None:
@@ -119,6 +121,24 @@ def test_a_mutation_that_is_sent_again_is_answered_again(tmp_path: Path) -> None
             assert response == first
             found = server.value("query", "messages:list", page("t"))
             assert ids(found) == ["m0"]
+
+
+def test_a_mutation_that_takes_too_long_ends_the_socket_and_is_known_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "_SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(sync, "MAX_SECONDS", 0.2)
+    path = tmp_path / "a.db"
+    with served(path) as server, held("threads:save", "mutation", monkeypatch) as release:
+        with server.socket() as peer:
+            peer.mutate("threads:save", thread("t", title="once"), 7)
+            closed(peer, 1011)
+            release.set()
+        with server.socket() as peer:
+            peer.mutate("threads:save", thread("t", title="twice"), 7)
+            # It is the answer of the first, whichever of the two came to be run.
+            response = peer.until_type("MutationResponse")
+            assert response["result"]["title"] == "once"
 
 
 def test_a_query_is_run_once_however_many_watch_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,12 +384,53 @@ def test_more_queries_than_one_socket_may_watch() -> None:
         assert peer.values[999]["id"] == "t999"
 
 
+def test_a_client_that_is_told_nothing_changes_only_so_much(tmp_path: Path) -> None:
+    """It adds and removes queries, and does not read: what it is to be told must not pile up."""
+    read = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        await asyncio.sleep(0)
+        if read == 1:
+            return {"type": "websocket.connect"}
+        add = {"type": "Add", "queryId": read, "udfPath": "threads:get", "args": [{"id": "t"}]}
+        body = {
+            "type": "ModifyQuerySet",
+            "baseVersion": read - 2,
+            "newVersion": read - 1,
+            "modifications": [add, {"type": "Remove", "queryId": read}],
+        }
+        return {"type": "websocket.receive", "text": json.dumps(body)}
+
+    async def send(message: Any) -> None:
+        if message["type"] != "websocket.accept":
+            await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        backend = EmbeddedServedBackend(str(tmp_path / "a.db"), durable=False)
+        await backend.open()
+        serving = sync.Sync(backend, Keyring(lambda: [KEY]))
+        scope = {"type": "websocket", "path": "/api/sync", "headers": []}
+        client = asyncio.ensure_future(serving(scope, receive, send))
+        # Reading far more takes a hundredth of this.
+        await asyncio.sleep(1)
+        client.cancel()
+        await asyncio.wait([client])
+        await backend.close()
+
+    asyncio.run(main())
+    assert 1000 < read < 2500
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
         ("/api/1.48/sync", {}, 400),
         ("/api/x/sync", {}, 400),
         ("/api/sync", {"Convex-Client": "nonsense"}, 400),
+        ("/api/0.19.1/sync", {}, 400),
+        ("/api/1.48.0/sync", {"Convex-Client": "python-0.0.2"}, 400),
         ("/api/elsewhere", {}, 404),
         ("/api/sync", {"Host": "evil.example"}, 403),
         ("/api/sync", {"Origin": "http://evil.example"}, 403),

@@ -11,10 +11,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+from websockets.protocol import State
 
+from mastra_convex.server.websocket import FragmentingProtocol
 from tests.server.process import Dev, dev
 from tests.server.support import message, page, soon, thread
 
@@ -70,6 +75,27 @@ def test_a_large_result_comes_in_fragments_and_in_chunks(server: Dev) -> None:
             assert bool(parts) == bool(version)
             fetched.append(peer.values)
     assert fetched[0] == fetched[1]
+
+
+def test_a_client_watches_so_much_and_no_more(server: Dev) -> None:
+    fill(server, "heavy", 8, MEBIBYTE // 2)
+    with server.socket(session=session(), version="") as peer:
+        for number in range(17):
+            peer.watch(number, "messages:list", {**page("heavy"), "limit": 100 - number})
+        peer.watch(17, "threads:get", {"id": "t"})
+        peer.until_value(17, bool)
+        refused = [number for number in range(17) if "errorData" in peer.values[number]]
+        kept = sum(len(str(peer.values[number]).encode()) for number in set(range(17)) - {*refused})
+        assert 50 * MEBIBYTE < kept < 64 * MEBIBYTE
+        assert refused == list(range(17 - len(refused), 17))
+        assert peer.values[16]["errorData"]["code"] == "LIMIT_EXCEEDED"
+        # What is small has room, and what was refused has some when others have gone.
+        assert peer.values[17]["id"] == "t"
+        for number in (0, 16):
+            peer.unwatch(number)
+        peer.watch(18, "messages:list", {**page("heavy"), "limit": 81})
+        assert peer.until_value(18, bool) == peer.values[1]
+    healthy(server)
 
 
 def test_arguments_of_many_mebibytes_are_taken_and_more_are_not(server: Dev) -> None:
@@ -254,6 +280,48 @@ def test_hostile_frames_harm_nobody(server: Dev) -> None:
         assert witness.result("threads:update", {"id": "t", "title": "end"})["success"]
     assert server.memory() - before < 50 * MEBIBYTE
     healthy(server)
+
+
+def test_a_message_has_only_so_many_fragments(server: Dev) -> None:
+    client = stuck_client(server)
+    client.settimeout(20)
+    with suppress(OSError):
+        client.sendall(frame(0x01, b"{") + frame(0x00, b"") * 10_000)
+    told = b""
+    with suppress(OSError):
+        while part := client.recv(65536):
+            told += part
+    assert told.endswith(b"\x03\xf1too many fragments")
+    client.close()
+    # In some hundred it is taken, also when the next message comes with it.
+    body = json.dumps({"type": "Event", "eventType": "x" * 500, "event": None}).encode()
+    with server.raw() as raw:
+        for _ in range(3):
+            raw.send([body[at : at + 1].decode() for at in range(len(body))])
+        raw.send(json.dumps({"type": "Action", "requestId": 3, "udfPath": "a:b", "args": []}))
+        assert json.loads(raw.recv(20))["requestId"] == 3
+    healthy(server)
+
+
+def test_pings_of_a_client_that_does_not_read_are_not_answered() -> None:
+    """On a socket that is full: what would be written stays in memory."""
+    written: list[bytes] = []
+    transport: Any = SimpleNamespace(
+        write=written.append, is_closing=lambda: False, get_extra_info=lambda name: None
+    )
+    loop: Any = SimpleNamespace()
+    protocol = FragmentingProtocol(Config(lambda: None), ServerState(), {}, loop)
+    protocol.connection_made(transport)
+    protocol.conn.state = State.OPEN
+    protocol.conn.parser = protocol.conn.parse()
+    next(protocol.conn.parser)
+    protocol.data_received(frame(0x89, b"1"))
+    assert written == [b"\x8a\x011"]
+    protocol.pause_writing()
+    protocol.data_received(frame(0x89, b"2") * 3)
+    protocol.resume_writing()
+    protocol.data_received(frame(0x89, b"3"))
+    assert written == [b"\x8a\x011", b"\x8a\x013"]
 
 
 def test_a_client_that_is_gone_is_forgotten(server: Dev) -> None:

@@ -95,10 +95,14 @@ class OutOfRetentionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A live query's outcome as text for all who watch it; equal digests mean equal texts."""
+    """A live query's outcome as text for all who watch it; equal digests mean equal texts.
+
+    `size` is in bytes.
+    """
 
     text: str
     digest: bytes
+    size: int
 
 
 class Moment(NamedTuple):
@@ -112,7 +116,8 @@ class LiveSet(Protocol):
     """The live queries of one client. Its methods are called on the event loop alone.
 
     It calls `notify`, on the loop, when `take` may have something. Nothing is kept for a client
-    that does not take: only which of its queries have changed.
+    that does not take: only which of its queries have changed. What it watches is bounded: a query
+    that is too much has `LimitExceededError` for its outcome, until it is removed.
     """
 
     def add(self, queries: Mapping[int, Call]) -> None:

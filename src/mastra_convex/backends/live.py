@@ -10,11 +10,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, Protocol
 
 from mastra_convex.backends.base import NOBODY, Call, Caller, Moment, Rendered
+from mastra_convex.errors import LimitExceededError
 from mastra_convex.values.encoding import encode
 from mastra_convex.values.journal import is_open
+from mastra_convex.values.outcome import Outcome
+
+# What one client watches, arguments and results together: when it connects anew it is told all of
+# it in one message, and Convex's Rust and Python clients take 64 MiB.
+MAX_BYTES = 60 * 1024 * 1024
+# New queries of one client that are run at a time: how large their results are shows afterwards.
+_AT_ONCE = 16
 
 
 class Report(Protocol):
@@ -57,22 +66,36 @@ class _Shared:
         self.rendered: Rendered | None = None
         self.watchers: set[tuple[HubSet, int]] = set()
 
+    @property
+    def size(self) -> int:
+        """Bytes of its outcome."""
+        return 0 if self.rendered is None else self.rendered.size
+
 
 class _Watched:
-    """A query of one client, and the digest of what it was told last."""
+    """A query of one client, and the digest of what it was told last.
 
-    __slots__ = ("call", "shared", "told")
+    One that has not been asked for yet is shared with nobody; one that was refused has no call.
+    """
 
-    def __init__(self, call: Call, shared: _Shared) -> None:
-        self.call = call
-        self.shared = shared
+    __slots__ = ("args_text", "call", "shared", "told")
+
+    def __init__(self, call: Call) -> None:
+        self.call: Call | None = call
+        self.args_text = json.dumps(encode(call[1]), sort_keys=True)
+        self.shared: _Shared | None = None
         self.told = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the arguments and of the outcome."""
+        return len(self.args_text) + (0 if self.shared is None else self.shared.size)
 
 
 class Hub:
     """All live queries of a server. Used on the event loop alone."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, render: Callable[[Outcome], Rendered]) -> None:
         self._source = source
         self._shared: dict[tuple[str, str, Caller], _Shared] = {}
         self._by_number: dict[int, _Shared] = {}
@@ -81,28 +104,34 @@ class Hub:
         self.turn = 0
         # Those who wait for a turn or a commit that has not been reported.
         self.waiting: set[HubSet] = set()
+        # What a client has instead of a query that is too much.
+        self.refusal = _Shared(("", "", NOBODY), 0)
+        self.refusal.rendered = render(Outcome(error=_too_much()))
 
     def report(self, report: Report) -> None:
         """Apply what the source tells, and notify whom it concerns, each once."""
         self.ts, self.turn = report.ts, report.turn
-        concerned = {each for each in self.waiting if each.is_current()}
-        self.waiting -= concerned
+        concerned: set[HubSet] = set()
         for number, rendered in report.changes.items():
             shared = self._by_number.get(number)
             if shared is None or rendered == shared.rendered:
                 continue
+            grown = rendered.size - shared.size
             shared.rendered = rendered
-            for watcher, query in shared.watchers:
-                watcher.dirty.add(query)
+            for watcher, query in list(shared.watchers):
+                watcher.changed(query, grown)
                 concerned.add(watcher)
-        for watcher in concerned:
+        current = {watcher for watcher in concerned | self.waiting if watcher.advance()}
+        self.waiting -= current
+        for watcher in current:
             watcher.notify()
 
-    def share(self, calls: Iterable[Call], caller: Caller) -> tuple[list[_Shared], int]:
-        """The shared queries of these calls, and the turn that has them all."""
-        found, new = [], []
-        for call in calls:
-            text = json.dumps(encode(call[1]), sort_keys=True)
+    def share(self, queries: Iterable[_Watched], caller: Caller) -> int:
+        """Give these queries what they share with others; returns the turn that has them all."""
+        new = []
+        for watched in queries:
+            call, text = watched.call, watched.args_text
+            assert call is not None
             # Where such a page ends is found out when it is first read: for each client its own.
             key = (call[0], f"{self._next} {text}" if is_open(call[1]) else text, caller)
             shared = self._shared.get(key)
@@ -111,12 +140,17 @@ class Hub:
                 shared = self._shared[key] = _Shared(key, self._next)
                 self._by_number[shared.number] = shared
                 new.append((shared.number, call, caller))
-            found.append(shared)
-        return found, self._source.watch(new) if new else self._source.ask()
+            watched.shared = shared
+        return self._source.watch(new) if new else self.ask()
 
-    def release(self, queries: Iterable[_Shared]) -> None:
+    def ask(self) -> int:
+        """The turn that has every commit of this moment."""
+        return self._source.ask()
+
+    def release(self, queries: Iterable[_Shared | None]) -> None:
         """Forget those that nobody watches any longer."""
-        unwatched = {shared for shared in queries if not shared.watchers}
+        unwatched = {each for each in queries if each is not None and not each.watchers}
+        unwatched.discard(self.refusal)
         for shared in unwatched:
             del self._shared[shared.key], self._by_number[shared.number]
         if unwatched:
@@ -132,6 +166,10 @@ class HubSet:
         self.dirty: set[int] = set()
         self._caller = NOBODY
         self._queries: dict[int, _Watched] = {}
+        # Those that have not been asked for yet, in their order; and those without an outcome yet.
+        self._new: dict[int, None] = {}
+        self._unknown: set[int] = set()
+        self._bytes = 0
         # A moment is due though nothing may have changed; not before this turn, not before this ts.
         self._due = False
         self._turn = 0
@@ -139,22 +177,13 @@ class HubSet:
 
     def add(self, queries: Mapping[int, Call]) -> None:
         """See `LiveSet.add`."""
-        found, turn = self._hub.share(queries.values(), self._caller)
-        for (number, call), shared in zip(queries.items(), found):
-            self._queries[number] = _Watched(call, shared)
-            shared.watchers.add((self, number))
-        self.dirty |= queries.keys()
-        self._wait(turn, 0)
+        for number, call in queries.items():
+            self._put(number, _Watched(call))
+        self._begin()
 
     def remove(self, numbers: Iterable[int]) -> None:
         """See `LiveSet.remove`."""
-        released = []
-        for number in numbers:
-            shared = self._queries.pop(number).shared
-            shared.watchers.discard((self, number))
-            self.dirty.discard(number)
-            released.append(shared)
-        self._hub.release(released)
+        self._hub.release([self._drop(number) for number in numbers])
         self.expect(0)
 
     def identify(self, caller: Caller) -> None:
@@ -162,32 +191,45 @@ class HubSet:
         if caller == self._caller:
             return self.expect(0)
         self._caller = caller
-        before = [watched.shared for watched in self._queries.values()]
-        found, turn = self._hub.share([each.call for each in self._queries.values()], caller)
-        for (number, watched), shared in zip(self._queries.items(), found):
-            watched.shared.watchers.discard((self, number))
-            watched.shared = shared
-            shared.watchers.add((self, number))
+        before = []
+        for number, watched in list(self._queries.items()):
+            if watched.call is not None:
+                before.append(self._drop(number))
+                watched.shared = None
+                self._put(number, watched)
+        self._begin()
         self._hub.release(before)
-        self.dirty |= self._queries.keys()
-        self._wait(turn, 0)
 
     def expect(self, ts: int) -> None:
         """See `LiveSet.expect`."""
-        self._wait(0, ts)
+        self._due = True
+        self._ts = max(self._ts, ts)
+        if self._is_current():
+            self.notify()
+        else:
+            self._hub.waiting.add(self)
 
-    def is_current(self) -> bool:
-        """Whether what the client waits for has been reported."""
-        return self._hub.turn >= self._turn and self._hub.ts >= self._ts
+    def changed(self, number: int, grown: int) -> None:
+        """A query has another outcome, larger by so much."""
+        self.dirty.add(number)
+        self._unknown.discard(number)
+        self._bytes += grown
+        if grown > 0 and self._bytes > MAX_BYTES:
+            self._refuse(number)
+
+    def advance(self) -> bool:
+        """Ask for what could not be asked for before; returns whether nothing is waited for."""
+        self._ask()
+        return self._is_current()
 
     def take(self) -> Moment | None:
         """See `LiveSet.take`."""
-        if not self.is_current() or not (self._due or self.dirty):
+        if not self._is_current() or not (self._due or self.dirty):
             return None
         changes = {}
         for number in self.dirty:
             watched = self._queries[number]
-            rendered = watched.shared.rendered
+            rendered = watched.shared.rendered if watched.shared is not None else None
             # None: the file is in trouble; its outcome will come.
             if rendered is None:
                 return None
@@ -202,16 +244,63 @@ class HubSet:
     def close(self) -> None:
         """See `LiveSet.close`."""
         self._hub.waiting.discard(self)
-        for number, watched in self._queries.items():
-            watched.shared.watchers.discard((self, number))
-        self._hub.release([watched.shared for watched in self._queries.values()])
-        self._queries.clear()
-        self.dirty.clear()
+        self._hub.release([self._drop(number) for number in list(self._queries)])
 
-    def _wait(self, turn: int, ts: int) -> None:
-        self._due = True
-        self._turn, self._ts = max(self._turn, turn), max(self._ts, ts)
-        if self.is_current():
-            self.notify()
-        else:
-            self._hub.waiting.add(self)
+    def _put(self, number: int, watched: _Watched) -> None:
+        """Have a query that is to be asked for."""
+        self._queries[number] = watched
+        self._new[number] = None
+        self.changed(number, watched.size)
+
+    def _drop(self, number: int) -> _Shared | None:
+        """Have a query no longer; returns what it shared, to be released."""
+        watched = self._queries.pop(number)
+        self._new.pop(number, None)
+        self._unknown.discard(number)
+        self.dirty.discard(number)
+        self._bytes -= watched.size
+        if watched.shared is not None:
+            watched.shared.watchers.discard((self, number))
+        return watched.shared
+
+    def _refuse(self, number: int) -> None:
+        """Have the refusal in the place of a query: what it took is free again."""
+        watched = self._queries[number]
+        self._hub.release([self._drop(number)])
+        watched.call, watched.args_text, watched.shared = None, "", self._hub.refusal
+        self._queries[number] = watched
+        self._bytes += watched.size
+        self.dirty.add(number)
+
+    def _begin(self) -> None:
+        """Ask, and have a moment that knows every commit of now, though there may be no query."""
+        self._turn = self._hub.ask()
+        self._ask()
+        self.expect(0)
+
+    def _ask(self) -> None:
+        """Ask for new queries, as many as may be without an outcome."""
+        while self._new and len(self._unknown) < _AT_ONCE:
+            numbers = list(islice(self._new, _AT_ONCE - len(self._unknown)))
+            asked = [self._queries[number] for number in numbers]
+            self._turn = self._hub.share(asked, self._caller)
+            for number, watched in zip(numbers, asked):
+                del self._new[number]
+                assert watched.shared is not None
+                watched.shared.watchers.add((self, number))
+                if watched.shared.rendered is None:
+                    self._unknown.add(number)
+                else:
+                    self.changed(number, watched.shared.size)
+
+    def _is_current(self) -> bool:
+        """Whether what the client waits for has been reported."""
+        return not self._new and self._hub.turn >= self._turn and self._hub.ts >= self._ts
+
+
+def _too_much() -> LimitExceededError:
+    return LimitExceededError(
+        f"what a connection watches has {MAX_BYTES} bytes at the most, arguments and results "
+        "together; watch less, or connect again",
+        limit=MAX_BYTES,
+    )

@@ -111,7 +111,7 @@ class EmbeddedServedBackend:
                 loop.call_soon_threadsafe(hub.report, report)
 
         feed = self._feed = engine.feed(render, deliver)
-        hub = Hub(_Source(feed, self._read_of))
+        hub = Hub(_Source(feed, self._read_of), render)
         return hub
 
     def _read_of(self, call: Call, caller: Caller) -> Callable[[], Generator[Call, Any, Any]]:

@@ -12,6 +12,7 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any, NoReturn
 
@@ -118,13 +119,22 @@ def terminal_width() -> int:
 
 def readable_json(value: Any) -> str:
     """JSON text for people, not yet safe to show."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _json_text(value, ensure_ascii=False)
 
 
 def machine_json(value: Any) -> str:
     """JSON text for programs: one line of ASCII, exact, and safe to show."""
     # JSON leaves DEL alone; it stands inside a string if it stands anywhere.
-    return json.dumps(value).replace("\x7f", "\\u007f")
+    return _json_text(value).replace("\x7f", "\\u007f")
+
+
+def _json_text(value: Any, **options: Any) -> str:
+    try:
+        return json.dumps(value, **options)
+    except RecursionError:
+        # As deep as could just be read. A thread of its own has more of the stack left.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(json.dumps, value, **options).result()
 
 
 def moment(milliseconds: float | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
@@ -134,7 +144,7 @@ def moment(milliseconds: float | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     try:
         return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).astimezone().strftime(form)
     except (OverflowError, OSError, ValueError):
-        return f"{milliseconds:.0f} ms"  # A year that this platform's calendar does not know.
+        return f"{milliseconds:.16g} ms"  # A year that this platform's calendar does not know.
 
 
 def size(count: int) -> str:

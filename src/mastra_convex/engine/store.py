@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from mastra_convex.engine.migrations import APPLICATION_ID, FORMAT_VERSION, migrate
 from mastra_convex.engine.schema import Schema
@@ -35,6 +36,9 @@ BUSY_SECONDS = 60.0
 _IDLE_READERS = 8
 _CACHED_STATEMENTS = 512
 
+# Empty stores in memory, to be copied: that takes a tenth of making all tables. Whoever copies one
+# takes it out meanwhile, so that no fork finds it in use.
+_BLANKS: WeakKeyDictionary[Schema, list[Connection]] = WeakKeyDictionary()
 # Kept, so that nothing closes them, until the process ends.
 _ABANDONED: list[tuple[Connection, list[Connection]]] = []
 
@@ -55,7 +59,10 @@ class Store:
         with self.translated():
             self.writer = self._connect(readonly=False)
             try:
-                _prepare(self.writer, self.path, schema, in_memory=self.in_memory)
+                if self.in_memory:
+                    _copy_blank(self.writer, schema)
+                else:
+                    _prepare(self.writer, self.path, schema)
             except BaseException:
                 self.writer.close()
                 raise
@@ -216,7 +223,19 @@ def _create(path: Path) -> None:
         ) from error
 
 
-def _prepare(connection: Connection, path: str, schema: Schema, *, in_memory: bool) -> None:
+def _copy_blank(connection: Connection, schema: Schema) -> None:
+    """Make a new database in memory an empty store."""
+    blanks = _BLANKS.setdefault(schema, [])
+    try:
+        blank = blanks.pop()
+    except IndexError:
+        blank = Connection(MEMORY, isolation_level=None, check_same_thread=False)
+        migrate(blank, schema)
+    blank.backup(connection)
+    blanks.append(blank)
+
+
+def _prepare(connection: Connection, path: str, schema: Schema) -> None:
     """Check that the file is ours, switch it to WAL and bring it to the present format."""
     # One snapshot: another process may be making the file at this moment.
     connection.execute("BEGIN")
@@ -235,8 +254,7 @@ def _prepare(connection: Connection, path: str, schema: Schema, *, in_memory: bo
             path=path,
             format=version,
         )
-    if not in_memory:
-        _switch_to_wal(connection)
+    _switch_to_wal(connection)
     if version < FORMAT_VERSION:
         migrate(connection, schema)
 

@@ -6,11 +6,20 @@ history. Observations that wait to become active are chunks, each a document of 
 
 from __future__ import annotations
 
+from functools import partial
+
 from mastra_convex.engine.context import MutationCtx, QueryCtx
 from mastra_convex.errors import ConflictError, NotFoundError
 from mastra_convex.functions.lib import observations as lib
-from mastra_convex.functions.lib.access import Args, Ctx, Doc, storage_mutation, storage_query
-from mastra_convex.functions.lib.paging import limit_of
+from mastra_convex.functions.lib.access import (
+    Args,
+    Ctx,
+    Doc,
+    principal_of,
+    storage_mutation,
+    storage_query,
+)
+from mastra_convex.functions.lib.paging import page_of
 from mastra_convex.functions.lib.payloads import merge_deep
 from mastra_convex.functions.lib.records import by_key, insert, later, patch, public
 from mastra_convex.functions.validators import (
@@ -44,9 +53,10 @@ def get(ctx: QueryCtx, args: Args) -> Doc | None:
 )
 def list_(ctx: QueryCtx, args: Args) -> Doc:
     """A page of the generations of a thread, or else of a resource, newest first."""
-    found = lib.generations(ctx, args).order("desc").paginate(args.get("cursor"), limit_of(args))
-    page = [lib.with_chunks(ctx, each) for each in found.page if lib.is_visible(ctx, each)]
-    return {"page": page, "cursor": found.cursor}
+    index, values = lib.subject_index(args)
+    keep = None if principal_of(ctx).is_service else partial(lib.is_visible, ctx)
+    show = partial(lib.with_chunks, ctx)
+    return page_of(ctx, lib.TABLE, index, values, {**args, "order": "desc"}, keep, show)
 
 
 @storage_mutation(
@@ -66,7 +76,7 @@ def initialize(ctx: MutationCtx, args: Args) -> Doc:
     if found is not None:
         return lib.with_chunks(ctx, lib.require_visible(ctx, found, args["id"]))
     first = lib.generation(ctx, {**args, "originType": "initial"}, 0)
-    return lib.with_chunks(ctx, insert(ctx, lib.TABLE, {**first, "activeObservations": '""'}))
+    return lib.with_chunks(ctx, lib.add_generation(ctx, {**first, "activeObservations": '""'}))
 
 
 @storage_mutation(args={"record": _with_chunks}, returns=v.null())

@@ -101,6 +101,8 @@ class ConvexSpanProcessor(SpanProcessor):
 
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
         """Take note of a span that begins."""
+        if not span.get_span_context().trace_flags.sampled:
+            return
         # Half of the room is for spans that have ended: those say all that the others do.
         if not self._closed and len(self._queue) * 2 < self._max_queue:
             self._put(_Started(span))

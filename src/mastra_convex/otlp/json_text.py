@@ -6,6 +6,7 @@ Members that are not known are passed over, as the specification asks.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -214,7 +215,10 @@ def _double(given: Any) -> float | str:
         return number(_SPECIAL[given])
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         raise BadSpanError(f"there is {given!r:.60} where a number belongs")
-    return number(float(given))
+    try:
+        return number(float(given))
+    except OverflowError:  # an integer beyond what a double holds
+        return number(math.inf if given > 0 else -math.inf)
 
 
 def _object(given: Any, what: str) -> dict[str, Any]:

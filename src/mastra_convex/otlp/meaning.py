@@ -41,6 +41,7 @@ from mastra_convex.values.names import camel_case
 Attributes = dict[str, Any]
 
 _ID_NAMES = frozenset(name for names in IDS.values() for name in names)
+_PREFIXES = (METADATA_PREFIX, PROPERTIES_PREFIX)
 _KINDS = (
     (OPERATION, OPERATIONS),
     (OPENINFERENCE_KIND, OPENINFERENCE_KINDS),
@@ -167,9 +168,9 @@ def metadata_of(attributes: Attributes) -> Attributes:
     if isinstance(given, dict):
         found.update(given)
     for name, value in attributes.items():
-        for prefix in (METADATA_PREFIX, PROPERTIES_PREFIX):
-            if name.startswith(prefix):
-                found[name[len(prefix) :]] = opened(value)
+        if name.startswith(_PREFIXES):
+            prefix = METADATA_PREFIX if name.startswith(METADATA_PREFIX) else PROPERTIES_PREFIX
+            found[name[len(prefix) :]] = opened(value)
     return found
 
 

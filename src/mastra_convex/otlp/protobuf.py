@@ -18,6 +18,8 @@ with needs_extra("server", "reading OTLP in protobuf"):
     from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 _NO_ID = b"\0"
+# Kinds of values that are plain ones of Python.
+_PLAIN = frozenset(("string_value", "int_value", "bool_value"))
 
 
 def read(body: bytes) -> Iterator[OtelSpan | BadSpanError]:
@@ -115,12 +117,8 @@ def _attributes(given: Iterable[KeyValue]) -> tuple[dict[str, Any], list[str]]:
 
 def _value(given: AnyValue) -> Any:
     kind = given.WhichOneof("value")
-    if kind == "string_value":
-        return given.string_value
-    if kind == "int_value":
-        return given.int_value
-    if kind == "bool_value":
-        return given.bool_value
+    if kind in _PLAIN:
+        return getattr(given, kind)
     if kind == "double_value":
         return number(given.double_value)
     if kind == "array_value":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -118,7 +119,15 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+def _finite(text: str) -> float:
+    """A number of JSON. Raises `ValueError` for one that could not be written again."""
+    found = float(text)
+    if math.isinf(found):
+        raise ValueError(f"{text:.60} is beyond what a double holds")
+    return found
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite).decode
 
 
 def _gathered(attributes: Attributes, family: str, around: str) -> Any:

@@ -21,6 +21,8 @@ from mastra_convex.values.encoding import (
 
 # 16 MiB of arguments, and what stands around them.
 MAX_BODY_BYTES = 16 * 1024 * 1024 + 2000
+# From a call's arrival, its body included, to its answer; Convex gives a mutation as long.
+MAX_SECONDS = 60.0
 
 Render = Callable[[Any], str]
 

@@ -134,6 +134,14 @@ class ServerSession:
         self._transitions = 0
         self._ended = False
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the client has changed more of its queries than it has been told of.
+
+        Nothing is to be received then until there has been a transition.
+        """
+        return len(self._news) > MAX_QUERIES
+
     def receive(self, text: str) -> list[Work]:
         """What to do about a text of the client. After a `Close` there is nothing more to do."""
         if self._ended:

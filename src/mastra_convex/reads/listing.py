@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.record import to_milliseconds
-from mastra_convex.values.payload import decode_payload
+from mastra_convex.values.payload import open_payload
 
 T = TypeVar("T")
 Doc = dict[str, Any]
@@ -234,7 +234,7 @@ def matching(residual: Doc) -> Keep | None:
 
 def _own_metadata(document: Doc) -> Any:
     text = document.get("metadata")
-    return None if text is None else decode_payload(text)
+    return None if text is None else open_payload(text)
 
 
 def metadata_keep(

@@ -25,7 +25,7 @@ from mastra_convex.reads.listing import (
     window,
 )
 from mastra_convex.record import to_milliseconds
-from mastra_convex.values.payload import decode_payload
+from mastra_convex.values.payload import open_payload
 
 # The most threads that a function lists at once.
 MAX_THREADS = 100
@@ -231,7 +231,7 @@ def _owned(resource_id: str) -> Read[int]:
 
 
 def _metadata_of(document: Doc) -> Any:
-    content = decode_payload(document["content"])
+    content = open_payload(document["content"])
     return content.get("metadata") if isinstance(content, dict) else None
 
 

@@ -260,7 +260,7 @@ def payload_of(document: Doc, field: str) -> Any:
     """The value of a payload, or None; also for what is no JSON, which other clients may save."""
     try:
         return decode_payload(document.get(field, "null"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -12,7 +12,7 @@ from mastra_convex.reads.listing import Doc, Keep, same_json
 from mastra_convex.record import to_milliseconds
 from mastra_convex.span import status_of
 from mastra_convex.values.names import camel_case
-from mastra_convex.values.payload import decode_payload
+from mastra_convex.values.payload import open_payload
 
 _STATUSES = ("success", "error", "running")
 _RANGES = ("startedAt", "endedAt")
@@ -143,7 +143,7 @@ def _entries(found: SpanFilters, name: str, value: Any) -> None:
         raise _wrong(name, "a mapping", value)
 
     def keep(row: Doc) -> bool:
-        own = decode_payload(row[name]) if name in row else None
+        own = open_payload(row[name]) if name in row else None
         return isinstance(own, dict) and all(
             key in own and same_json(own[key], wanted) for key, wanted in value.items()
         )
@@ -158,7 +158,7 @@ def _tags(found: SpanFilters, name: str, value: Any) -> None:
         raise _wrong(name, "a list of text", value)
 
     def keep(row: Doc) -> bool:
-        own = decode_payload(row[name]) if name in row else None
+        own = open_payload(row[name]) if name in row else None
         return isinstance(own, list) and all(tag in own for tag in value)
 
     found.keeps.append(keep)

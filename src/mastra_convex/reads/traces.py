@@ -22,7 +22,7 @@ from mastra_convex.reads.listing import (
     window,
 )
 from mastra_convex.span import Span
-from mastra_convex.values.payload import decode_payload, encode_payload
+from mastra_convex.values.payload import encode_payload, open_payload
 
 
 def trace(trace_id: str) -> Read[Trace | None]:
@@ -40,7 +40,8 @@ def trace(trace_id: str) -> Read[Trace | None]:
 def _laid_over(text: str, changed: list[Span]) -> str:
     """Spans inside a trace, as JSON text, with those that have changed since as they are now."""
     now = {span.span_id: span.to_dict() for span in changed}
-    inside = decode_payload(text)
+    given = open_payload(text)
+    inside = given if isinstance(given, list) else []
     for position, each in enumerate(inside):
         span_id = each.get("spanId") if isinstance(each, dict) else None
         if isinstance(span_id, str) and span_id in now:

@@ -16,7 +16,7 @@ from mastra_convex.reads.listing import (
     time_range,
     window,
 )
-from mastra_convex.values.payload import decode_payload
+from mastra_convex.values.payload import open_payload
 
 
 def workflow_run(run_id: str, workflow_name: str | None = None) -> Read[WorkflowRun | None]:
@@ -69,7 +69,7 @@ def _of_thread(thread_id: Any) -> Keep | None:
 
     def keep(document: Doc) -> bool:
         state = document.get("state")
-        memory = None if state is None else _memory_info(decode_payload(state))
+        memory = None if state is None else _memory_info(open_payload(state))
         return isinstance(memory, dict) and memory.get("threadId") == thread_id
 
     return keep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -13,11 +14,13 @@ from starlette.routing import Route
 
 from mastra_convex.backends.base import Caller, OutOfRetentionError, ServedBackend
 from mastra_convex.errors import ConvexStorageError, FunctionNotFoundError
+from mastra_convex.protocol.clients import client_of
 from mastra_convex.protocol.codec import encode_ts
 from mastra_convex.protocol.failures import bounded, failure_of, is_outage
 from mastra_convex.protocol.paths import path_of_url
 from mastra_convex.protocol.requests import (
     MAX_BODY_BYTES,
+    MAX_SECONDS,
     HttpCall,
     RefusedRequestError,
     Render,
@@ -189,13 +192,45 @@ class Calls:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             try:
-                return Response(await handle(request), media_type="application/json")
+                client_of(request.headers.get("convex-client"))
+                text = await _in_time(handle(request))
+                return Response(text, media_type="application/json")
             except RefusedRequestError as refused:
                 return refuse(refused)
             except ClientDisconnect:
                 return Response(status_code=408)
 
         return endpoint
+
+
+async def _in_time(answer: Awaitable[str]) -> str:
+    """The answer. Raises `RefusedRequestError` when it takes too long.
+
+    A function cannot be stopped, so a mutation may still happen; that is what the caller is told.
+    """
+    task, late = asyncio.current_task(), False
+    assert task is not None
+
+    def give_up() -> None:
+        nonlocal late
+        late = True
+        task.cancel()
+
+    # Not `wait_for`: before Python 3.12 it makes a task of each call.
+    timer = asyncio.get_running_loop().call_later(MAX_SECONDS, give_up)
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if not late:
+            raise
+        raise RefusedRequestError(
+            503,
+            "RequestTimedOut",
+            f"the call has taken {MAX_SECONDS:g} seconds; whether a mutation was done, or will be, "
+            "is not known",
+        ) from None
+    finally:
+        timer.cancel()
 
 
 def _told(text: str) -> Callable[[Request], Awaitable[Response]]:

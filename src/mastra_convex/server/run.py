@@ -11,12 +11,15 @@ from starlette.types import ASGIApp
 
 from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.protocol.requests import MAX_BODY_BYTES
+from mastra_convex.server.http import BoundedProtocol
 from mastra_convex.server.websocket import FragmentingProtocol
 
 # A client that answers no ping for that long is gone: 120 s in all.
 _PING_SECONDS = 20.0
 _PONG_SECONDS = 100.0
 _SHUTDOWN_SECONDS = 4
+# A client that takes nothing of what it is sent for that long is dropped, with what waits for it.
+_UNREAD_MS = 120_000
 # Longer than clients keep an idle connection, so that none is closed as a request is on its way.
 _KEEP_ALIVE_SECONDS = 75
 
@@ -29,6 +32,8 @@ def listen(host: str, port: int) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
         listening.bind((host, port))
         listening.listen(2048)
     except (OSError, OverflowError) as error:
@@ -49,6 +54,7 @@ def serve(app: ASGIApp, listening: socket.socket, ready: Callable[[], None]) -> 
     """
     config = uvicorn.Config(
         app,
+        http=BoundedProtocol,
         ws=FragmentingProtocol,
         ws_max_size=MAX_BODY_BYTES,
         ws_per_message_deflate=False,

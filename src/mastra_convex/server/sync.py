@@ -7,17 +7,18 @@ import hashlib
 import logging
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.types import Receive, Scope
 from starlette.types import Send as AsgiSend
 
 from mastra_convex.backends.base import Committed, LiveSet, Rendered, ServedBackend
 from mastra_convex.errors import ConvexStorageError, UnauthenticatedError
+from mastra_convex.protocol.clients import Client, client_of
 from mastra_convex.protocol.codec import encode_server_message
 from mastra_convex.protocol.failures import Failure, failure_of, is_outage
 from mastra_convex.protocol.messages import Ping
-from mastra_convex.protocol.requests import RefusedRequestError
+from mastra_convex.protocol.requests import MAX_SECONDS, RefusedRequestError
 from mastra_convex.protocol.server_session import (
     INTERNAL_ERROR,
     Close,
@@ -43,11 +44,7 @@ _SWEEP_SECONDS = 1.0
 # A client that has this much under way is read no further until some of it is done.
 _MAX_RUNNING = 128
 _MAX_BYTES = 16 * 1024 * 1024
-# The first npm client that puts transitions together from pieces.
-_CHUNKS_SINCE = (1, 28)
 _PATH = re.compile(r"/api/(?:(?P<version>[^/]+)/)?sync\Z")
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:[-+][0-9A-Za-z.+-]*)?\Z", re.ASCII)
-_CLIENT = re.compile(r"([a-z-]+?)-(\d+\.\d+\.\d+.*)\Z", re.ASCII)
 
 
 class Sync:
@@ -61,7 +58,7 @@ class Sync:
     async def __call__(self, scope: Scope, receive: Receive, send: AsgiSend) -> None:
         """Serve one socket (ASGI)."""
         try:
-            chunks = _understands_chunks(scope)
+            chunks = _client(scope).understands_chunks
         except RefusedRequestError as refused:
             return await refuse(refused)(scope, receive, send)
         socket = _Socket(self, receive, send, chunks=chunks)
@@ -80,6 +77,15 @@ class Sync:
                 socket.look(now)
 
 
+class _Running(NamedTuple):
+    """A mutation on its way, the size of what it was given, and since when."""
+
+    request_id: int
+    future: asyncio.Future[Committed]
+    size: int
+    begun: float
+
+
 class _Socket:
     """One client."""
 
@@ -96,8 +102,8 @@ class _Socket:
         self._close: Close | None = None
         self._gone = False
         self._sender: asyncio.Task[None] | None = None
-        # Mutations in the order in which they came, and the size of what they were given.
-        self._running: list[tuple[int, asyncio.Future[Committed], int]] = []
+        # Mutations in the order in which they came.
+        self._running: list[_Running] = []
         self._bytes = 0
         self._room: asyncio.Future[None] | None = None
 
@@ -123,7 +129,7 @@ class _Socket:
             if self._sender is not None:
                 self._sender.cancel()
             if self._running:
-                await asyncio.wait([future for _, future, _ in self._running])
+                await asyncio.wait([each.future for each in self._running])
 
     def look(self, now: float) -> None:
         """See whether it is time for something."""
@@ -133,6 +139,11 @@ class _Socket:
             self._sync.keyring.require(self._identity)
         except UnauthenticatedError as error:
             self._do(self._session.refuse(error.message, attempted=False))
+            return
+        if self._running and now - self._running[0].begun >= MAX_SECONDS:
+            # The client sends it again when it comes back; then it is known whether it happened.
+            logger.error("a mutation has taken %g seconds", MAX_SECONDS)
+            self._do([Close(INTERNAL_ERROR, "InternalServerError")])
             return
         if self._sender is None and now - self._sent_at >= PING_SECONDS:
             self._say(encode_server_message(Ping()))
@@ -189,7 +200,7 @@ class _Socket:
         self._live.identify(self._identity.caller)
 
     def _start(self, request_id: int, future: asyncio.Future[Committed], size: int) -> None:
-        self._running.append((request_id, future, size))
+        self._running.append(_Running(request_id, future, size, time.monotonic()))
         self._bytes += size
         future.add_done_callback(self._finish)
         self._measure()
@@ -197,13 +208,13 @@ class _Socket:
     def _finish(self, _done: asyncio.Future[Committed] | None = None) -> None:
         """Tell of what is done, in the order in which it came."""
         assert self._live is not None
-        while self._running and self._running[0][1].done():
-            request_id, future, size = self._running.pop(0)
-            self._bytes -= size
+        while self._running and self._running[0].future.done():
+            done = self._running.pop(0)
+            self._bytes -= done.size
             if self._close is None:
-                self._answer(request_id, future)
+                self._answer(done.request_id, done.future)
             else:
-                future.exception()  # It is nobody's any longer.
+                done.future.exception()  # It is nobody's any longer.
         self._measure()
 
     def _answer(self, request_id: int, future: asyncio.Future[Committed]) -> None:
@@ -234,7 +245,9 @@ class _Socket:
         self._wake()
 
     def _is_full(self) -> bool:
-        full = self._bytes > _MAX_BYTES or len(self._running) >= _MAX_RUNNING
+        full = (
+            self._bytes > _MAX_BYTES or len(self._running) >= _MAX_RUNNING or self._session.is_ahead
+        )
         return full and self._close is None
 
     def _measure(self) -> None:
@@ -276,6 +289,7 @@ class _Socket:
                                 self._bytes += len(text)
                             case Close():
                                 self._close = work
+                    self._measure()
                 else:
                     break
         except OSError:
@@ -299,7 +313,8 @@ def render(outcome: Outcome) -> Rendered:
     if outcome.error is not None:
         _log_unknown(outcome.error)
     text = outcome_text(outcome.value, outcome.error)
-    return Rendered(text, hashlib.blake2b(text.encode(), digest_size=16).digest())
+    content = text.encode()
+    return Rendered(text, hashlib.blake2b(content, digest_size=16).digest(), len(content))
 
 
 def _log_unknown(error: Exception) -> None:
@@ -307,18 +322,10 @@ def _log_unknown(error: Exception) -> None:
         logger.error("a function has failed", exc_info=error)
 
 
-def _understands_chunks(scope: Scope) -> bool:
-    """By the client's name and version. Raises `RefusedRequestError` for what is no version."""
+def _client(scope: Scope) -> Client:
+    """Who opens a socket. Raises `RefusedRequestError` for another path, and as `client_of`."""
     path = _PATH.match(scope["path"])
     if path is None:
         raise RefusedRequestError(404, "NotFound", "the WebSocket is at /api/sync")
-    path_version = path["version"]
     header = dict(scope["headers"]).get(b"convex-client", b"").decode("latin-1")
-    named = _CLIENT.match(header)
-    name, text = (named[1], named[2]) if named else ("npm", path_version)
-    found = _VERSION.match(text) if text else None
-    if (path_version is not None or header) and found is None:
-        raise RefusedRequestError(
-            400, "InvalidClientVersion", "the client's version is not like 1.2.3"
-        )
-    return name == "npm" and found is not None and (int(found[1]), int(found[2])) >= _CHUNKS_SINCE
+    return client_of(header, path["version"])

@@ -38,7 +38,8 @@ def json_encoder(
 encode_json = json_encoder(ensure_ascii=True)
 _encode_utf8 = json_encoder(ensure_ascii=False, allow_nan=False)
 # What json makes of a key that is no text: only then, and with surrogates, can it alter a value
-# without a word. Keys of text may look so too.
+# without a word. Keys of text may look so too. Most quotes have something else behind them, which
+# the first character tells in half of the time.
 _DOUBTFUL_KEY = re.compile(r'"[-0-9tfn](?:rue|alse|ull|[-+.0-9e]*)":')
 # Two characters that JSON would give back as one.
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -85,6 +86,17 @@ def decode_payload(text: str) -> Any:
     except json.JSONDecodeError:
         return _decode(text)
     return value if end == len(text) else _decode(text)
+
+
+def open_payload(text: str) -> Any:
+    """As `decode_payload`; what is no JSON text, which other clients can store, is itself.
+
+    So is what is nested more deeply than this interpreter follows.
+    """
+    try:
+        return decode_payload(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _is_utf8(text: str) -> bool:

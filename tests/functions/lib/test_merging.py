@@ -91,6 +91,7 @@ def test_a_page_that_is_full_is_the_last_one(inside: Inside) -> None:
     [
         *([], [1], [1, 0, 1], [1, 0, 1, 1, 1], ["x", 0, 1, 1], [1, 0.5, 1, 1], [1, 0, None, 1]),
         *([1, 0, 1, 2**70], [1, 0, 1, "x"], [True, 0, 1, 1], [1, True, 1, 1]),
+        *([2**70, 0, 1, 1], [1, 0, 10**400, 1], [float("nan"), 0, 1, 1]),
     ],
 )
 def test_a_forged_cursor_is_refused(inside: Inside, key: list[Any]) -> None:

@@ -31,10 +31,12 @@ from mastra_convex.functions.validators import (
     workflow_run_fields,
 )
 from mastra_convex.values.encoding import decode, encode
-from mastra_convex.values.payload import encode_payload
+from mastra_convex.values.payload import encode_payload, open_payload
 from mastra_convex.values.validators import Validator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# The beginning of the year 1, and the end of the year 9999.
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -59,13 +61,21 @@ def _text_of(value: Any) -> str:
 
 def _said(text: str) -> Any:
     """The value of a payload; its text, if Convex has no such value."""
-    value = decoded(text)
+    value = open_payload(text)
     return value if is_sayable(value) else text
 
 
-def _plain(text: str) -> str:
-    """The text that a payload is; of anything else, its JSON."""
-    value = decoded(text)
+def _members_of(text: Any) -> Doc:
+    """The columns in `extra`. Raises `InvalidArgumentError` for what is no text of an object."""
+    found = decoded(text) if isinstance(text, str) else None
+    if not isinstance(found, dict):
+        raise InvalidArgumentError("extra is JSON text of an object", path="extra")
+    return found
+
+
+def plain(text: str) -> str:
+    """The text that a payload is; of anything else, what stands there."""
+    value = open_payload(text)
     return value if isinstance(value, str) else text
 
 
@@ -84,8 +94,8 @@ def milliseconds(text: Any) -> float:
 
 
 def iso(time: float) -> str:
-    """The time as ISO 8601 text, to the millisecond."""
-    moment = _EPOCH + timedelta(milliseconds=int(time))
+    """The time as ISO 8601 text, to the millisecond; the nearest whose year has four digits."""
+    moment = _EPOCH + timedelta(milliseconds=int(max(_FIRST, min(time, _LAST))))
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -102,7 +112,7 @@ SAME = Kind(_same, _same)
 # A payload, as JSON text on both sides.
 TEXT = Kind(_text_of, _same)
 # A payload that is a plain text there.
-PLAIN = Kind(encode_payload, _plain)
+PLAIN = Kind(encode_payload, plain)
 # A payload that is a value there.
 VALUE = Kind(encode_payload, _said)
 ISO = Kind(milliseconds, iso)
@@ -139,7 +149,7 @@ class Rows:
                 ours, kind = self.columns[name]
                 found[ours] = None if value is None else kind.ours(value)
             elif name == "extra":
-                unknown = {**decoded(value), **unknown}
+                unknown = {**_members_of(value), **unknown}
             elif name not in self._derived:
                 unknown[name] = value
         if unknown:
@@ -158,7 +168,8 @@ class Rows:
         Of what we do not know, only what Convex has no names or values for stays in `extra`.
         """
         found: Doc = {}
-        unknown = decoded(record["extra"]) if "extra" in record else {}
+        extra = open_payload(record["extra"]) if "extra" in record else {}
+        unknown = extra if isinstance(extra, dict) else {}
         unsaid = {name: x for name, x in unknown.items() if not is_sayable({name: x})}
         if unsaid:
             found["extra"] = encode_payload(unsaid)

@@ -39,10 +39,10 @@ def keep_branch(ctx: MutationCtx, before: Doc | None, after: Doc) -> None:
         _put(ctx, "traceBranches", row, branch)
 
 
-def keep_root(ctx: MutationCtx, trace: str, root: Doc | None, failed: bool) -> None:
-    """Keep the row of a trace with this root, or with none."""
+def keep_root(ctx: MutationCtx, row: Doc | None, root: Doc | None, failed: bool) -> None:
+    """Keep the row of a trace with this root, or with none; `row` is what it was."""
     document = root and {**_listed(root, (*_CRITERIA, "messageId")), "failed": failed}
-    _put(ctx, "traceRoots", by_key(ctx, "traceRoots", trace), document)
+    _put(ctx, "traceRoots", row, document)
 
 
 def keep_failed(ctx: MutationCtx, trace: str, failed: bool) -> None:

@@ -143,6 +143,7 @@ def _decoded(identity: tuple[Any, ...], cursor: str) -> Key:
 
 
 def _fits(value: Any, kind: type) -> bool:
-    if kind is int:
-        return type(value) is int and abs(value) <= _LAST_ID
-    return type(value) in (int, float) and math.isfinite(value)
+    """Whether a part of a key is a number that SQLite takes; a time may be without end."""
+    if type(value) is int:
+        return abs(value) <= _LAST_ID
+    return kind is float and type(value) is float and not math.isnan(value)

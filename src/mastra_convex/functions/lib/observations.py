@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-from typing import Any
-
 from mastra_convex.engine.context import MutationCtx
-from mastra_convex.engine.query import Query
+from mastra_convex.engine.query import Query, RangeBuilder
 from mastra_convex.errors import ConflictError, LimitExceededError, UnauthenticatedError
 from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns
+from mastra_convex.functions.lib.columns import iso, plain
 from mastra_convex.functions.lib.records import (
     by_key,
     insert,
@@ -18,7 +16,7 @@ from mastra_convex.functions.lib.records import (
     remove,
     thread_visible,
 )
-from mastra_convex.values.payload import decode_payload, encode_payload
+from mastra_convex.values.payload import encode_payload
 
 TABLE = "observationalMemory"
 CHUNKS = "observationChunks"
@@ -32,7 +30,6 @@ BUFFERED_REFLECTION = (
 MAX_CHUNKS = 500
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
 _AT_ONCE = 50
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # What JavaScript's trim removes.
 _SPACE = (
     " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -40,16 +37,24 @@ _SPACE = (
 )
 
 
-def generations(ctx: Ctx, subject: Args) -> Query:
-    """The generations of a thread, if one is named, else of a resource."""
-    query = ctx.db.query(TABLE)
+def subject_index(subject: Args) -> tuple[str, tuple[str | None, ...]]:
+    """The index of the generations of a thread, if one is named, else of a resource; its values."""
     thread_id = subject.get("threadId")
     if thread_id is not None:
-        return query.with_index("by_thread", lambda q: q.eq("threadId", thread_id))
-    resource_id = subject["resourceId"]
-    return query.with_index(
-        "by_resource", lambda q: q.eq("threadId", None).eq("resourceId", resource_id)
-    )
+        return "by_thread", (thread_id,)
+    return "by_resource", (None, subject["resourceId"])
+
+
+def generations(ctx: Ctx, subject: Args) -> Query:
+    """The generations of a thread, if one is named, else of a resource."""
+    index, values = subject_index(subject)
+
+    def inside(q: RangeBuilder) -> RangeBuilder:
+        for field, value in zip(("threadId", "resourceId"), values):
+            q.eq(field, value)
+        return q
+
+    return ctx.db.query(TABLE).with_index(index, inside)
 
 
 def is_visible(ctx: Ctx, record: Doc) -> bool:
@@ -142,6 +147,17 @@ def next_generation(ctx: MutationCtx, before: Doc, args: Args) -> Doc:
         "activeObservations": args["reflection"],
         "observationTokenCount": args["tokenCount"],
     }
+    return add_generation(ctx, made)
+
+
+def add_generation(ctx: MutationCtx, made: Doc) -> Doc:
+    """Add a generation; returns its document. Raises `ConflictError` if its id is taken."""
+    if by_key(ctx, TABLE, made["id"]) is not None:
+        raise ConflictError(
+            f"observational memory {made['id']!r} cannot be made: the id is taken; choose another",
+            table=TABLE,
+            id=made["id"],
+        )
     return insert(ctx, TABLE, made)
 
 
@@ -164,9 +180,9 @@ def activate(ctx: MutationCtx, before: Doc, args: Args) -> list[Doc]:
     last: float = (
         args["lastObservedAt"] if "lastObservedAt" in args else chosen[-1]["lastObservedAt"]
     )
-    fresh = "\n\n".join(decode_payload(each["observations"]) for each in chosen)
-    active = decode_payload(before["activeObservations"])
-    boundary = f"\n\n--- message boundary ({_iso(last)}) ---\n\n"
+    fresh = "\n\n".join(plain(each["observations"]) for each in chosen)
+    active = plain(before["activeObservations"])
+    boundary = f"\n\n--- message boundary ({iso(last)}) ---\n\n"
     pending = before["pendingMessageTokens"] - sum(each["messageTokens"] for each in chosen)
     fields = {
         "activeObservations": encode_payload(f"{active}{boundary}{fresh}" if active else fresh),
@@ -210,23 +226,23 @@ def _how_many(weights: list[float], args: Args) -> int:
 
 def joined(before: str | None, text: str) -> str:
     """Two texts with an empty line between, or the second alone; both are payloads."""
-    old: Any = "" if before is None else decode_payload(before)
-    return encode_payload(f"{old}\n\n{decode_payload(text)}") if old else text
+    old = "" if before is None else plain(before)
+    return encode_payload(f"{old}\n\n{plain(text)}") if old else text
 
 
 def reflection_and_rest(record: Doc) -> str:
     """The reflection put aside, and the lines of observations that it has not seen: a payload."""
     reflection = record.get("bufferedReflection")
-    if reflection is None or decode_payload(reflection) == "":
+    if reflection is None or plain(reflection) == "":
         raise ConflictError(
             f"observational memory {record['id']!r} has no reflection to activate; somebody else "
             "may have activated it",
             table=TABLE,
             id=record["id"],
         )
-    lines = decode_payload(record["activeObservations"]).split("\n")
-    seen = int(record.get("reflectedObservationLineCount", 0))
-    rest = "\n".join(lines[seen:]).strip(_SPACE)
+    lines = plain(record["activeObservations"]).split("\n")
+    seen = max(-len(lines), min(record.get("reflectedObservationLineCount", 0), len(lines)))
+    rest = "\n".join(lines[int(seen) :]).strip(_SPACE)
     return joined(reflection, encode_payload(rest)) if rest else reflection
 
 
@@ -244,8 +260,3 @@ def remove_memory(ctx: MutationCtx, record: Doc) -> None:
     for chunk in chunks_of(ctx, record["id"]):
         remove(ctx, CHUNKS, chunk)
     remove(ctx, TABLE, record)
-
-
-def _iso(milliseconds: float) -> str:
-    moment = _EPOCH + timedelta(milliseconds=int(milliseconds))
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -55,8 +55,19 @@ def _shown(documents: list[Doc], show: Show) -> list[Doc]:
         if size >= MAX_PAGE_BYTES:
             break
         records.append(show(document))
-        size += sum(len(value) for value in records[-1].values() if type(value) is str)
+        size += text_in(records[-1])
     return records
+
+
+def text_in(record: Doc) -> int:
+    """How much text a record has, with that of records inside it."""
+    size = 0
+    for value in record.values():
+        if type(value) is str:
+            size += len(value)
+        elif type(value) is list:
+            size += sum(map(text_in, value))
+    return size
 
 
 def limit_of(args: Args) -> int:
@@ -86,7 +97,7 @@ def page_of(
     ctx: Ctx,
     table: str,
     index: str,
-    values: tuple[str, ...],
+    values: tuple[Any, ...],
     args: Args,
     keep: Keep | None = None,
     show: Show = publish,
@@ -152,7 +163,7 @@ def _kept(query: Query, cursor: str | None, limit: int, skip: int, keep: Keep) -
                 skipped += 1
                 continue
             page.append(document)
-            size += sum(len(value) for value in document.values() if type(value) is str)
+            size += text_in(document)
             if len(page) == limit or size >= MAX_PAGE_BYTES:
                 if cursor is not None or document is not found.page[-1]:
                     cursor = query.cursor_after(document)

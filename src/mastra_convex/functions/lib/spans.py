@@ -88,6 +88,8 @@ class Traces:
         self._heads: dict[str, Doc] = {}
         self._roots: dict[str, Doc | None] = {}
         self._errors: dict[str, int] = {}
+        # Traces that this mutation has made, and the ids of the spans that they have: no others.
+        self._made: dict[str, set[str]] = {}
         self._facets = Facets(ctx, "spans")
 
     def get(self, trace_id: str) -> Doc | None:
@@ -102,7 +104,16 @@ class Traces:
         if trace is None:
             fresh = {"traceId": span["traceId"], "headSpanId": span["spanId"], "failed": False}
             trace = self._read[span["traceId"]] = insert(self._ctx, "spanTraces", fresh)
+            self._made[key_of(trace)] = set()
         return trace
+
+    def row_of(self, trace: str, span_id: str) -> Doc | None:
+        """The row of a span, if it is there; where it cannot be, nobody looks for it."""
+        made = self._made.get(trace)
+        if made is not None and span_id not in made:
+            made.add(span_id)
+            return None
+        return by_key(self._ctx, "spans", trace, span_id)
 
     def changed(self, before: Doc | None, after: Doc) -> None:
         """Take over what the trace, the lists and discovery have of its spans' rows."""
@@ -135,7 +146,9 @@ class Traces:
             patch(self._ctx, "spanTraces", trace, fields)
             failed = bool({**trace, **fields}["failed"])
             if trace_id in self._roots:
-                keep_root(self._ctx, key_of(trace), self._roots[trace_id], failed)
+                key = key_of(trace)
+                listed = None if key in self._made else by_key(self._ctx, "traceRoots", key)
+                keep_root(self._ctx, listed, self._roots[trace_id], failed)
             elif failed != trace["failed"]:
                 keep_failed(self._ctx, key_of(trace), failed)
 
@@ -159,7 +172,7 @@ def save_span(ctx: MutationCtx, traces: Traces, span: Doc) -> float:
     body = {name: span[name] for name in span_body_fields if name in span}
     row = {name: value for name, value in span.items() if name not in span_body_fields}
     row["trace"] = key
-    before = by_key(ctx, "spans", key, span["spanId"])
+    before = traces.row_of(key, span["spanId"])
     if before is not None:
         stored = by_key(ctx, "spanBodies", key, span["spanId"])
         return _write_over(ctx, traces, before, row, stored, body)

@@ -8,7 +8,15 @@ from __future__ import annotations
 import math
 
 from mastra_convex.functions.lib.access import Args, Ctx, Doc, owns, principal_of
-from mastra_convex.functions.lib.paging import arrivals_of, limit_of, nothing, page_of, skip_of
+from mastra_convex.functions.lib.paging import (
+    MAX_PAGE_BYTES,
+    arrivals_of,
+    limit_of,
+    nothing,
+    page_of,
+    skip_of,
+    text_in,
+)
 from mastra_convex.functions.lib.records import by_key, public
 from mastra_convex.functions.lib.spans import key_of, visible_trace
 
@@ -35,6 +43,8 @@ _CRITERIA = {
 # What a row shows besides its span's fields.
 _SHOWN = ("inputPreview", "hasChildError")
 _ORDERS = {"startedAt": "started", "endedAt": "ended"}
+# Traces that one call looks at, with those that the caller may not see.
+_MOST_LOOKS = 1200
 _PAGING = ("orderBy", "order", "cursor", "skip", "limit", "withTotal", "from", "to", "traceId")
 
 
@@ -87,11 +97,16 @@ def arrived(ctx: Ctx, table: str, args: Args) -> Doc:
 
 
 def traces_of_message(ctx: Ctx, args: Args) -> Doc:
-    """Rows of the traces of which a span names the message: one look into the index for each."""
+    """Rows of the traces of which a span names the message: one look into the index for each.
+
+    A page goes on past the traces of others, so that its end says nothing of them.
+    """
+    limit = limit_of(args)
     look = _Look(ctx, "traceRoots", {})
     page: list[Doc] = []
+    size = 0
     after = args.get("cursor", "")
-    for _ in range(limit_of(args)):
+    for _ in range(_MOST_LOOKS):
         named = _after(ctx, "by_message", "messageId", args["messageId"], "trace", after)
         if named is None:
             return {"page": page, "cursor": None}
@@ -101,6 +116,9 @@ def traces_of_message(ctx: Ctx, args: Args) -> Doc:
             root = by_key(ctx, "traceRoots", after)
             if root is not None:
                 page.append(look.show(root))
+                size += text_in(page[-1])
+                if len(page) == limit or size >= MAX_PAGE_BYTES:
+                    break
     return {"page": page, "cursor": after}
 
 

@@ -18,6 +18,7 @@ from mastra_convex.functions.mastra.requests import (
     found,
     perform,
     requested,
+    whole,
 )
 from mastra_convex.functions.validators import Fields
 from mastra_convex.values.payload import encode_payload
@@ -71,7 +72,7 @@ def list_from_to(ctx: MutationCtx, args: Args) -> Doc:
     if entry is None or entry["kind"] != "list":
         return found([])
     length = int(entry["count"])
-    start, end = int(args["from"]), int(args["to"])
+    start, end = whole(args["from"]), whole(args["to"])
     start = max(length + start, 0) if start < 0 else start
     end = min((length + end if end < 0 else end) + 1, length)
     texts = cache.items(ctx, entry, start, end) if start < end else []

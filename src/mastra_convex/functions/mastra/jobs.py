@@ -11,7 +11,7 @@ from mastra_convex.functions.lib import columns
 from mastra_convex.functions.lib.access import Args, Doc
 from mastra_convex.functions.lib.payloads import decoded
 from mastra_convex.functions.mastra.lists import every
-from mastra_convex.functions.mastra.requests import Operation, done, found, operation
+from mastra_convex.functions.mastra.requests import Operation, done, found, operation, whole
 from mastra_convex.functions.mastra.tables import TABLES
 from mastra_convex.values.payload import encode_payload
 from mastra_convex.values.validators import v
@@ -124,7 +124,7 @@ def delete_triggers(ctx: MutationCtx, args: Args) -> Doc:
 
 
 def _limit_of(args: Args) -> int:
-    return max(0, int(args.get("limit", _DEFAULT_LIMIT)))
+    return max(0, whole(args.get("limit", _DEFAULT_LIMIT)))
 
 
 OPERATIONS: dict[str, Operation] = {

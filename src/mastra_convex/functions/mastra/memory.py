@@ -11,7 +11,7 @@ from mastra_convex.functions.lib import columns, records
 from mastra_convex.functions.lib.access import Args, Doc
 from mastra_convex.functions.lib.columns import CHUNKS, milliseconds
 from mastra_convex.functions.lib.payloads import decoded
-from mastra_convex.functions.mastra.requests import Operation, done, found, operation
+from mastra_convex.functions.mastra.requests import Operation, done, found, operation, whole
 from mastra_convex.functions.mastra.tables import subject_of
 from mastra_convex.functions.validators import Fields
 from mastra_convex.values.payload import encode_payload
@@ -79,8 +79,8 @@ def history(ctx: MutationCtx, args: Args) -> Doc:
     """The newest generations, those of a range of time, after `offset` of them."""
     low = milliseconds(args["from"]) if "from" in args else float("-inf")
     high = milliseconds(args["to"]) if "to" in args else float("inf")
-    start = int(args.get("offset", 0))
-    end = start + int(args["limit"])
+    start = whole(args.get("offset", 0))
+    end = start + whole(args["limit"])
     if end > _MAX_HISTORY:
         raise LimitExceededError(
             f"at most {_MAX_HISTORY} generations of observational memory can be read at once; "

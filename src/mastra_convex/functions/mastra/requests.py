@@ -13,6 +13,7 @@ from mastra_convex.values.validators import Validator, v
 answer = v.object(
     {"ok": v.literal(True), "result": v.optional(v.any()), "hasMore": v.optional(v.boolean())}
 )
+_MOST = 2**53
 Work = Callable[[MutationCtx, Args], Doc]
 
 
@@ -32,6 +33,11 @@ def requested(members: Mapping[str, Validator]) -> Callable[[Work], Operation]:
     """Declare an operation whose request has these members."""
     request = v.object({"op": v.string(), **members})
     return lambda work: Operation(request, work)
+
+
+def whole(number: float) -> int:
+    """The whole part of a number; of one without end, more than there is of anything."""
+    return int(max(-_MOST, min(number, _MOST)))
 
 
 def found(result: Any) -> Doc:

@@ -20,6 +20,7 @@ from mastra_convex.functions.mastra.requests import (
     found,
     operation,
     perform,
+    whole,
 )
 from mastra_convex.functions.mastra.tables import TABLES, Table
 from mastra_convex.values.validators import v
@@ -89,7 +90,7 @@ def query_table(ctx: MutationCtx, args: Args) -> Doc:
     if hint is not None:
         keys |= _keys_of(_checked(hint))
     limit = args.get("limit")
-    records = table.list(ctx, keys, MORE if limit is None else max(0, int(limit)))
+    records = table.list(ctx, keys, MORE if limit is None else max(0, whole(limit)))
     return found([table.row_of(record) for record in records])
 
 

@@ -183,7 +183,7 @@ def _remove_messages(ctx: MutationCtx, ids: list[str]) -> None:
 
 def _get_run(ctx: MutationCtx, keys: Keys) -> Doc | None:
     if keys.keys() == {"id"}:
-        return _run_of_joined(ctx, keys["id"])
+        return _run_of_joined(ctx, str(keys["id"]))
     wanted = columns.WORKFLOW_RUNS.changes(keys)
     if wanted.keys() != {"workflowName", "id"}:
         raise InvalidArgumentError("a run is read by workflow_name and run_id", path="keys")
@@ -270,9 +270,9 @@ def _get_memory(ctx: MutationCtx, keys: Keys) -> Doc | None:
     return found and observations.with_chunks(ctx, found)
 
 
-def subject_of(lookup_key: str) -> Doc:
+def subject_of(lookup_key: Any) -> Doc:
     """The thread, or else the resource, that a row of observational memory is of."""
-    kind, _, id = lookup_key.partition(":")
+    kind, _, id = str(lookup_key).partition(":")
     if kind == "thread":
         return {"threadId": id, "resourceId": ""}
     if kind == "resource":
