@@ -9,6 +9,7 @@ has in all of them is a sum.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from mastra_convex.engine.context import MutationCtx
 from mastra_convex.functions.lib.access import Ctx, Doc
@@ -142,7 +143,7 @@ def reset(ctx: MutationCtx, table: str) -> None:
 
 
 def _values(document: Doc, fields: Values) -> Values | None:
-    values = tuple(map(document.get, fields))
+    values: tuple[Any, ...] = tuple(map(document.get, fields))
     return None if None in values else values
 
 
