@@ -8,9 +8,10 @@ import { v } from "convex/values";
 import { owns, requireService, storageMutation, storageQuery } from "./lib/access.js";
 import * as chunks from "./lib/chunks.js";
 import { notFound } from "./lib/errors.js";
+import { arrivalsOf } from "./lib/paging.js";
 import * as records from "./lib/records.js";
 import { listSignals, removeByTraces, removeSignals, saveSignals } from "./lib/signals.js";
-import { listArgs, page, record, saved } from "./validators.js";
+import { arrivals, arrivalsArgs, listArgs, page, record, saved } from "./validators.js";
 import {
   CONTEXT,
   criteria,
@@ -49,6 +50,13 @@ export const list = storageQuery({
   args: { ...criteria(feedbackFields, ...OWN), ...listArgs },
   returns: page(feedbackFields),
   handler: (ctx, args) => listSignals(ctx, "feedback", INDEXES, args, [...CONTEXT, ...OWN]),
+});
+
+/** Feedback in the order in which it came in, whomever it belongs to. */
+export const listArrived = storageQuery({
+  args: arrivalsArgs,
+  returns: arrivals(feedbackFields),
+  handler: (ctx, args) => arrivalsOf(ctx, "feedback", args),
 });
 
 /**

@@ -67,6 +67,7 @@ const ELSEWHERE = [
   ...["spans:list", "spans:listById", "spans:listOpen", "spans:listTraces", "spans:listBranches"],
   ...["spans:listArrived", "spans:listByMessage", "spans:listMessageIds"],
   ...["logs:list", "metrics:list", "metrics:listNames", "scoreEvents:list", "feedback:list"],
+  ...["logs", "metrics", "scoreEvents", "feedback"].map((table) => `${table}:listArrived`),
   "discovery:list",
   ...["scores:list", "schedules:list", "schedules:listDue", "schedules:listTriggers"],
   ...["backgroundTasks:list", "channels:listInstallations"],

@@ -2,8 +2,9 @@
 
 import { v } from "convex/values";
 import { requireService, storageMutation, storageQuery } from "./lib/access.js";
+import { arrivalsOf } from "./lib/paging.js";
 import { listSignals, removeByTraces, saveSignals } from "./lib/signals.js";
-import { listArgs, page, saved } from "./validators.js";
+import { arrivals, arrivalsArgs, listArgs, page, saved } from "./validators.js";
 import { CONTEXT, criteria, logFields, removalArgs, removalResult } from "./validatorsSignals.js";
 
 const INDEXES = {
@@ -23,6 +24,13 @@ export const list = storageQuery({
     requireService(ctx, "reading logs");
     return listSignals(ctx, "logs", INDEXES, args, CONTEXT);
   },
+});
+
+/** Logs in the order in which they came in, whomever they belong to. */
+export const listArrived = storageQuery({
+  args: arrivalsArgs,
+  returns: arrivals(logFields),
+  handler: (ctx, args) => arrivalsOf(ctx, "logs", args),
 });
 
 /** Save logs by their ids, replacing those that are there; all of them, or none. */

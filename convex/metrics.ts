@@ -2,9 +2,9 @@
 
 import { v } from "convex/values";
 import { type Reader, requireService, storageMutation, storageQuery } from "./lib/access.js";
-import { limitOf } from "./lib/paging.js";
+import { arrivalsOf, limitOf } from "./lib/paging.js";
 import { listSignals, removeByTraces, saveSignals } from "./lib/signals.js";
-import { listArgs, page, saved } from "./validators.js";
+import { arrivals, arrivalsArgs, listArgs, page, saved } from "./validators.js";
 import {
   CONTEXT,
   criteria,
@@ -29,6 +29,13 @@ export const list = storageQuery({
     requireService(ctx, "reading metrics");
     return listSignals(ctx, "metrics", INDEXES, args, [...CONTEXT, ...OWN]);
   },
+});
+
+/** Metrics in the order in which they came in, whomever they belong to. */
+export const listArrived = storageQuery({
+  args: arrivalsArgs,
+  returns: arrivals(metricFields),
+  handler: (ctx, args) => arrivalsOf(ctx, "metrics", args),
 });
 
 /**

@@ -7,10 +7,10 @@
 
 import { v } from "convex/values";
 import { owns, requireService, storageMutation, storageQuery } from "./lib/access.js";
-import { listBy } from "./lib/paging.js";
+import { arrivalsOf, listBy } from "./lib/paging.js";
 import * as records from "./lib/records.js";
 import { listSignals, removeByTraces, removeSignals, saveSignals } from "./lib/signals.js";
-import { listArgs, page, record, saved } from "./validators.js";
+import { arrivals, arrivalsArgs, listArgs, page, record, saved } from "./validators.js";
 import {
   CONTEXT,
   criteria,
@@ -68,6 +68,13 @@ export const list = storageQuery({
       return low <= timestamp && timestamp <= high;
     });
   },
+});
+
+/** Scores in the order in which they came in, whomever they belong to. */
+export const listArrived = storageQuery({
+  args: arrivalsArgs,
+  returns: arrivals(scoreEventFields),
+  handler: (ctx, args) => arrivalsOf(ctx, "scoreEvents", args),
 });
 
 /** Save scores by their ids, replacing those that are there; all of them, or none. */

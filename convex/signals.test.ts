@@ -124,7 +124,7 @@ test("a batch of new names fits into a call, and its repetition writes nothing",
   expect(again.written).toBe(0);
 });
 
-test("logs with long texts are deleted with their trace, in bounded calls", async () => {
+test("logs with long texts are followed, and deleted with their trace, in bounded calls", async () => {
   const deployment = deploy();
   const long = JSON.stringify("x".repeat(100 * 1024));
   for (let first = 0; first < 150; first += 50) {
@@ -132,6 +132,16 @@ test("logs with long texts are deleted with their trace, in bounded calls", asyn
     await mutation(deployment, "logs:save", { logs });
   }
   await mutation(deployment, "logs:save", { logs: [log(999, { traceId: "u" })] });
+  const arrived: string[] = [];
+  for (let [after, isDone] = [0, false]; !isDone;) {
+    const args = { after, limit: 100 };
+    const { reply, bytes } = await measured(deployment, "logs:listArrived", args);
+    expect(bytes).toBeLessThan(16 * 1024 * 1024);
+    arrived.push(...reply.page.map((each: any) => each.logId));
+    ({ position: after, isDone } = reply);
+  }
+  const everything = [...Array.from({ length: 150 }, (_, i) => log(i)), log(999)];
+  expect(arrived).toEqual(everything.map(({ logId }) => logId));
   let [traceIds, cursor]: [string[], string | null] = [["t", "u"], null];
   let calls = 0;
   for (let rest = 2; rest > 0; calls += 1) {

@@ -76,5 +76,5 @@ def test_feedback_always_has_a_source() -> None:
 
 
 def test_a_page_as_mastra_says_it() -> None:
-    page = LogPage(total=None, page=1, per_page=False, has_more=False, logs=[])
+    page = LogPage(total=None, page=1, per_page=False, has_more=False, delta_cursor=None, logs=[])
     assert page.pagination == {"total": None, "page": 1, "perPage": False, "hasMore": False}

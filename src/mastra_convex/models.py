@@ -346,6 +346,22 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedPage(Page):
+    """A page of a list of observability, or in delta mode what has come in.
+
+    `delta_cursor` is where a delta goes on; a page has none.
+    """
+
+    delta_cursor: str | None
+
+    @property
+    def pagination(self) -> dict[str, Any]:
+        """Where the page stands, as Mastra says it beside the rows."""
+        numbers = {"total": self.total, "page": self.page}
+        return {**numbers, "perPage": self.per_page, "hasMore": self.has_more}
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadPage(Page):
     """A page of threads."""
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.models import Page
+from mastra_convex.models import ListedPage
 from mastra_convex.record import Record, instant, json_map, number, opaque_text, payload, text
 
 __all__ = [
@@ -238,39 +238,28 @@ class Feedback(Signal):
 
 
 @dataclass(frozen=True, slots=True)
-class SignalPage(Page):
-    """Where a page stands in its list, also as Mastra says it."""
-
-    @property
-    def pagination(self) -> dict[str, Any]:
-        """Where the page stands, in Mastra's form."""
-        numbers = {"total": self.total, "page": self.page}
-        return {**numbers, "perPage": self.per_page, "hasMore": self.has_more}
-
-
-@dataclass(frozen=True, slots=True)
-class LogPage(SignalPage):
+class LogPage(ListedPage):
     """A page of logs."""
 
     logs: list[Log]
 
 
 @dataclass(frozen=True, slots=True)
-class MetricPage(SignalPage):
+class MetricPage(ListedPage):
     """A page of metrics."""
 
     metrics: list[Metric]
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreEventPage(SignalPage):
+class ScoreEventPage(ListedPage):
     """A page of scores."""
 
     scores: list[ScoreEvent]
 
 
 @dataclass(frozen=True, slots=True)
-class FeedbackPage(SignalPage):
+class FeedbackPage(ListedPage):
     """A page of feedback."""
 
     feedback: list[Feedback]

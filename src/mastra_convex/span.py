@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.models import Page
+from mastra_convex.models import ListedPage
 from mastra_convex.preview import preview_of
 from mastra_convex.record import Record, flag, instant, payload, text
 from mastra_convex.values.names import camel_case
@@ -176,34 +176,21 @@ class LightSpan(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed(Page):
-    """A page of a list, or in delta mode what has come in; `delta_cursor` is where to go on."""
-
-    delta_cursor: str | None
-
-    @property
-    def pagination(self) -> dict[str, Any]:
-        """Where the page stands, as Mastra says it beside the rows."""
-        numbers = {"total": self.total, "page": self.page}
-        return {**numbers, "perPage": self.per_page, "hasMore": self.has_more}
-
-
-@dataclass(frozen=True, slots=True)
-class SpanPage(_Listed):
+class SpanPage(ListedPage):
     """A page of traces: their roots."""
 
     spans: list[Span]
 
 
 @dataclass(frozen=True, slots=True)
-class LightSpanPage(_Listed):
+class LightSpanPage(ListedPage):
     """A page of traces: their roots without what may be large."""
 
     spans: list[LightSpan]
 
 
 @dataclass(frozen=True, slots=True)
-class BranchPage(_Listed):
+class BranchPage(ListedPage):
     """A page of branches: the spans that anchor them."""
 
     branches: list[Span]

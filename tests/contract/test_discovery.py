@@ -42,6 +42,10 @@ def test_the_features_are_those_that_answer(storage: ConvexStorage) -> None:
         "environment-discovery": storage.get_environments,
         "tag-discovery": storage.get_tags,
         "metric-discovery": storage.get_metric_names,
+        "delta-polling": lambda: [
+            storage.list_traces(mode="delta"),
+            storage.list_logs(mode="delta"),
+        ],
     }
     assert sorted(storage.get_features()) == sorted(answers)
     for answer in answers.values():

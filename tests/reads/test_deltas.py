@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from mastra_convex.errors import InvalidArgumentError
-from mastra_convex.reads.deltas import Delta, arrivals, start
+from mastra_convex.reads.deltas import Delta, Source, arrivals, start
 
 SETTLED = 10.0
+TRACES = Source("traces", "spans:listArrived", {"list": "traces"}, ("traceId", "spanId"))
 
 
 class Arrivals:
@@ -49,7 +50,7 @@ class Arrivals:
 
     def delta(self, cursor: str, limit: int, *, odd: bool = False) -> Delta:
         keep = (lambda row: int(row["traceId"]) % 2 == 1) if odd else (lambda row: True)
-        found = self.run(arrivals("traces", cursor, limit, keep))
+        found = self.run(arrivals(TRACES, cursor, limit, keep))
         assert isinstance(found, Delta)
         return found
 
@@ -69,7 +70,7 @@ def test_nothing_is_lost_and_nothing_doubled(seed: int, odd: bool) -> None:
 
     more(dice.randrange(150))
     table.now += SETTLED
-    cursor = table.run(start("traces"))
+    cursor = table.run(start(TRACES))
     first, given = count, list[str]()
     for _ in range(40):
         more(dice.choice([0, 1, 30, 150]))
@@ -94,7 +95,7 @@ def test_nothing_is_lost_and_nothing_doubled(seed: int, odd: bool) -> None:
 
 def test_what_is_late_is_given_when_it_is_seen() -> None:
     table = Arrivals()
-    cursor = table.run(start("traces"))
+    cursor = table.run(start(TRACES))
     table.add("0", late=5)
     table.add("1")
     found = table.delta(cursor, 10)
@@ -107,9 +108,9 @@ def test_what_is_late_is_given_when_it_is_seen() -> None:
 
 def test_a_cursor_that_is_none_is_refused() -> None:
     table = Arrivals()
-    cursor = table.run(start("traces"))
+    cursor = table.run(start(TRACES))
     for bad in (f"{cursor}x", cursor[:-3], "", None):
         with pytest.raises(InvalidArgumentError, match="after must be the delta_cursor"):
             table.delta(bad, 1)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match="of this list"):
-        table.run(arrivals("branches", cursor, 1, bool))
+        table.run(arrivals(TRACES._replace(name="branches"), cursor, 1, bool))

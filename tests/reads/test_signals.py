@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mastra_convex.errors import InvalidArgumentError
+from mastra_convex.reads.deltas import Wanted
 from mastra_convex.reads.signals import FEEDBACK, LOGS, METRICS, SCORES, Kind, chosen, logs
 
 
@@ -84,4 +85,4 @@ def test_wrong_filters_are_refused(kind: Kind, filters: Any, text: str) -> None:
 
 def test_mistakes_are_raised_before_the_first_call() -> None:
     with pytest.raises(InvalidArgumentError, match="page must be"):
-        next(logs(None, None, -1, 10, True))
+        next(logs(Wanted(page=-1)))

@@ -160,8 +160,12 @@ MORE: dict[str, list[dict[str, Any]]] = {
     "feedback:review": [{"id": "theirs", "reviewStatus": "reviewed"}],
     "feedback:remove": [{"ids": ["theirs"]}, {"ids": ["theirs"], "resourceId": "me"}],
     **{
-        f"{table}:removeOfTraces": [{"traceIds": ["theirs"]}]
+        f"{table}:{name}": calls
         for table in ("logs", "metrics", "scoreEvents", "feedback")
+        for name, calls in (
+            ("listArrived", [{"limit": 9}, {"limit": 9, "after": 0}]),
+            ("removeOfTraces", [{"traceIds": ["theirs"]}]),
+        )
     },
     "discovery:list": [{"path": ["entity"], "prefix": "", "limit": 10}],
     "observationalMemory:get": [

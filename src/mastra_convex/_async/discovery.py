@@ -7,8 +7,7 @@ from typing import cast
 from mastra_convex._async.base import AsyncStorageBase
 from mastra_convex.reads import discovery
 
-# Under Mastra's names. `delta-polling` is not among them: it stands for all of the domain's lists,
-# and logs, metrics, scores and feedback have pages alone.
+# Under Mastra's names.
 _FEATURES = (
     "metrics",
     "logs",
@@ -19,6 +18,7 @@ _FEATURES = (
     "tag-discovery",
     "metric-discovery",
     "feedback",
+    "delta-polling",
 )
 
 

@@ -11,7 +11,7 @@ from mastra_convex._async.subscription import AsyncWatch
 from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models import Message
 from mastra_convex.reads import trace_lists as reads
-from mastra_convex.reads.trace_lists import Wanted
+from mastra_convex.reads.deltas import Wanted
 from mastra_convex.span import BranchPage, LightSpan, LightSpanPage, SpanPage
 
 

@@ -12,6 +12,7 @@ from mastra_convex._sync.subscription import Watch
 from mastra_convex.backends.base import Unsubscribe
 from mastra_convex.models_signals import Log, LogPage
 from mastra_convex.reads import signals as reads
+from mastra_convex.reads.deltas import Wanted
 from mastra_convex.updates_signals import signal_batches
 
 
@@ -36,13 +37,19 @@ class Logs(StorageBase):
         page: int = 0,
         per_page: int | bool = 10,
         include_total: bool = True,
+        mode: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
     ) -> LogPage:
         """A page of logs, newest first, that meet all of the filters.
 
         One filter is read from its index, the others are compared on the way, and so the total is
-        counted; without filters it is kept. Raises `InvalidArgumentError`.
+        counted; without filters it is kept. With `mode="delta"` it is what came in `after` a
+        `delta_cursor`, at most `limit`, oldest first; without one, the cursor to begin with.
+        Raises `InvalidArgumentError`.
         """
-        read = reads.logs(filters, order_by, page, per_page, include_total)
+        paging = (filters, None, order_by, page, per_page, include_total)
+        read = reads.logs(Wanted(*paging, mode, after, limit))
         return cast("LogPage", self._run("list_logs", read))
 
     def watch_logs(

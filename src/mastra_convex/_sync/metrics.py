@@ -20,6 +20,7 @@ from mastra_convex.models_signals import (
 )
 from mastra_convex.reads import analytics, discovery
 from mastra_convex.reads import signals as reads
+from mastra_convex.reads.deltas import Wanted
 from mastra_convex.updates_signals import signal_batches
 
 
@@ -44,13 +45,19 @@ class Metrics(StorageBase):
         page: int = 0,
         per_page: int | bool = 10,
         include_total: bool = True,
+        mode: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
     ) -> MetricPage:
         """A page of metrics, newest first, that meet all of the filters.
 
         One filter is read from its index, the others are compared on the way, and so the total is
-        counted; without filters it is kept. Raises `InvalidArgumentError`.
+        counted; without filters it is kept. With `mode="delta"` it is what came in `after` a
+        `delta_cursor`, at most `limit`, oldest first; without one, the cursor to begin with.
+        Raises `InvalidArgumentError`.
         """
-        read = reads.metrics(filters, order_by, page, per_page, include_total)
+        paging = (filters, None, order_by, page, per_page, include_total)
+        read = reads.metrics(Wanted(*paging, mode, after, limit))
         return cast("MetricPage", self._run("list_metrics", read))
 
     def get_metric_aggregate(

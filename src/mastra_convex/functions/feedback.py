@@ -15,6 +15,7 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
+from mastra_convex.functions.lib.paging import arrivals_of
 from mastra_convex.functions.lib.records import by_key, public, replace
 from mastra_convex.functions.lib.signals import (
     list_signals,
@@ -22,7 +23,14 @@ from mastra_convex.functions.lib.signals import (
     remove_signals,
     save_signals,
 )
-from mastra_convex.functions.validators import list_args, page, record, saved
+from mastra_convex.functions.validators import (
+    arrivals,
+    arrivals_args,
+    list_args,
+    page,
+    record,
+    saved,
+)
 from mastra_convex.functions.validators_signals import (
     CONTEXT,
     criteria,
@@ -61,6 +69,12 @@ def get(ctx: QueryCtx, args: Args) -> Doc | None:
 def list_(ctx: QueryCtx, args: Args) -> Doc:
     """A page of feedback by `timestamp`, that meets all of the criteria given."""
     return list_signals(ctx, "feedback", _INDEXES, args, (*CONTEXT, *_OWN))
+
+
+@storage_query(args=arrivals_args, returns=arrivals(feedback_fields))
+def list_arrived(ctx: QueryCtx, args: Args) -> Doc:
+    """Feedback in the order in which it came in, whomever it belongs to."""
+    return arrivals_of(ctx, "feedback", args)
 
 
 @storage_mutation(

@@ -10,8 +10,9 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
+from mastra_convex.functions.lib.paging import arrivals_of
 from mastra_convex.functions.lib.signals import list_signals, remove_by_traces, save_signals
-from mastra_convex.functions.validators import list_args, page, saved
+from mastra_convex.functions.validators import arrivals, arrivals_args, list_args, page, saved
 from mastra_convex.functions.validators_signals import (
     CONTEXT,
     criteria,
@@ -36,6 +37,12 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     """A page of logs by `timestamp`, that meet all of the criteria given."""
     require_service(ctx, "reading logs")
     return list_signals(ctx, "logs", _INDEXES, args, CONTEXT)
+
+
+@storage_query(args=arrivals_args, returns=arrivals(log_fields))
+def list_arrived(ctx: QueryCtx, args: Args) -> Doc:
+    """Logs in the order in which they came in, whomever they belong to."""
+    return arrivals_of(ctx, "logs", args)
 
 
 @storage_mutation(args={"logs": v.array(saved(log_fields))}, returns=v.null())

@@ -11,9 +11,9 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
-from mastra_convex.functions.lib.paging import limit_of
+from mastra_convex.functions.lib.paging import arrivals_of, limit_of
 from mastra_convex.functions.lib.signals import list_signals, remove_by_traces, save_signals
-from mastra_convex.functions.validators import list_args, page, saved
+from mastra_convex.functions.validators import arrivals, arrivals_args, list_args, page, saved
 from mastra_convex.functions.validators_signals import (
     CONTEXT,
     criteria,
@@ -37,6 +37,12 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     """A page of metrics by `timestamp`, that meet all of the criteria given."""
     require_service(ctx, "reading metrics")
     return list_signals(ctx, "metrics", _INDEXES, args, (*CONTEXT, *_OWN))
+
+
+@storage_query(args=arrivals_args, returns=arrivals(metric_fields))
+def list_arrived(ctx: QueryCtx, args: Args) -> Doc:
+    """Metrics in the order in which they came in, whomever they belong to."""
+    return arrivals_of(ctx, "metrics", args)
 
 
 @storage_query(

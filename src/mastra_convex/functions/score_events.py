@@ -15,7 +15,7 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
-from mastra_convex.functions.lib.paging import list_by
+from mastra_convex.functions.lib.paging import arrivals_of, list_by
 from mastra_convex.functions.lib.records import by_key, public
 from mastra_convex.functions.lib.signals import (
     list_signals,
@@ -23,7 +23,14 @@ from mastra_convex.functions.lib.signals import (
     remove_signals,
     save_signals,
 )
-from mastra_convex.functions.validators import list_args, page, record, saved
+from mastra_convex.functions.validators import (
+    arrivals,
+    arrivals_args,
+    list_args,
+    page,
+    record,
+    saved,
+)
 from mastra_convex.functions.validators_signals import (
     CONTEXT,
     criteria,
@@ -79,6 +86,12 @@ def list_(ctx: QueryCtx, args: Args) -> Doc:
     return list_by(
         ctx, "scoreEvents", _BY_SCORE, rest, also, lambda score: low <= score["timestamp"] <= high
     )
+
+
+@storage_query(args=arrivals_args, returns=arrivals(score_event_fields))
+def list_arrived(ctx: QueryCtx, args: Args) -> Doc:
+    """Scores in the order in which they came in, whomever they belong to."""
+    return arrivals_of(ctx, "scoreEvents", args)
 
 
 @storage_mutation(args={"scores": v.array(saved(score_event_fields))}, returns=v.null())

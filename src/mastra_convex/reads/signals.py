@@ -21,6 +21,7 @@ from mastra_convex.models_signals import (
     ScoreEventPage,
     Signal,
 )
+from mastra_convex.reads.deltas import Source, Wanted, delta, is_delta
 from mastra_convex.reads.listing import (
     MAX_PAGE,
     Call,
@@ -67,6 +68,11 @@ class Kind:
         """Fields of text."""
         return frozenset({*CONTEXT, *self.several, *self.texts, *self.more} - {"traceIds"})
 
+    @property
+    def source(self) -> Source:
+        """Where its signals come in."""
+        return Source(self.table, f"{self.table}:listArrived", {}, (self.model.key,))
+
 
 LOGS = Kind("logs", Log, ("level",), known={"level": LEVELS})
 METRICS = Kind("metrics", Metric, ("traceIds", "name"), ("provider", "model", "costUnit"))
@@ -102,6 +108,17 @@ class Chosen:
         if len(kind.orders) > 1:
             args["orderBy"] = kind.orders[0]
         return [(f"{kind.table}:list", {**each, **args}) for each in self.lists]
+
+    @property
+    def meets(self) -> Keep:
+        """What tells whether a signal is chosen, wherever it was found."""
+        bounds = _range(self.bounds, 0)
+        first, last = bounds.get("from", -math.inf), bounds.get("to", math.inf)
+        return lambda document: (
+            first <= document["timestamp"] <= last
+            and any(_has(document, criteria) for criteria in self.lists)
+            and (self.keep is None or self.keep(document))
+        )
 
 
 def chosen(kind: Kind, filters: Any, of: Mapping[str, list[str]] | None = None) -> Chosen:
@@ -250,6 +267,10 @@ def _one_of_keep(field: str, values: Sequence[str]) -> Keep:
     return lambda document: document.get(field) in wanted
 
 
+def _has(document: Doc, criteria: Doc) -> bool:
+    return all(document.get(name) == value for name, value in criteria.items())
+
+
 def _all_of(keeps: list[Keep]) -> Keep | None:
     if not keeps:
         return None
@@ -278,18 +299,24 @@ def walked(calls: list[Call], keep: Keep | None, take: Callable[[Doc], None]) ->
             cursor = {"cursor": reply["cursor"]}
 
 
-def _listed(
-    kind: Kind, filters: Any, order_by: Any, page: Any, per_page: Any, include_total: bool
-) -> Read[Found]:
-    wanted = window(page, per_page, include_total)
-    field, order = order_of(order_by, kind.orders, "desc")
-    what = chosen(kind, filters)
+def _listed(kind: Kind, wanted: Wanted) -> Read[tuple[list[Any], Doc]]:
+    """The signals that are wanted, and what a page says about itself."""
+    if is_delta(wanted):
+        what = chosen(kind, wanted.filters)
+        rows, about = yield from delta(kind.source, wanted, what.meets)
+        return [kind.model.of(row) for row in rows], about
+    part = window(wanted.page, wanted.per_page, wanted.include_total)
+    field, order = order_of(wanted.order_by, kind.orders, "desc")
+    what = chosen(kind, wanted.filters)
     calls = what.calls(kind, order)
     if field != kind.orders[0]:
         calls = [(path, {**args, "orderBy": field}) for path, args in calls]
     if len(calls) == 1:
-        return (yield from listing(*calls[0], wanted, what.keep))
-    return (yield from merged(calls, wanted, lambda document: document[field], what.keep))
+        found = yield from listing(*calls[0], part, what.keep)
+    else:
+        found = yield from merged(calls, part, lambda document: document[field], what.keep)
+    numbers = {"page": wanted.page, "per_page": wanted.per_page, "has_more": found.has_more}
+    return _all(kind.model, found), {"total": found.total, **numbers, "delta_cursor": None}
 
 
 def newest(kind: Kind, filters: Any, last: Any) -> Read[list[Any]]:
@@ -306,36 +333,28 @@ def newest(kind: Kind, filters: Any, last: Any) -> Read[list[Any]]:
     return _all(kind.model, found)
 
 
-def logs(
-    filters: Any, order_by: Any, page: Any, per_page: Any, include_total: Any
-) -> Read[LogPage]:
-    """A page of logs, newest first unless ordered otherwise."""
-    found = yield from _listed(LOGS, filters, order_by, page, per_page, include_total)
-    return LogPage(found.total, page, per_page, found.has_more, _all(Log, found))
+def logs(wanted: Wanted) -> Read[LogPage]:
+    """A page of logs, newest first unless ordered otherwise; or what came in."""
+    found, about = yield from _listed(LOGS, wanted)
+    return LogPage(**about, logs=found)
 
 
-def metrics(
-    filters: Any, order_by: Any, page: Any, per_page: Any, include_total: Any
-) -> Read[MetricPage]:
-    """A page of metrics, newest first unless ordered otherwise."""
-    found = yield from _listed(METRICS, filters, order_by, page, per_page, include_total)
-    return MetricPage(found.total, page, per_page, found.has_more, _all(Metric, found))
+def metrics(wanted: Wanted) -> Read[MetricPage]:
+    """A page of metrics, newest first unless ordered otherwise; or what came in."""
+    found, about = yield from _listed(METRICS, wanted)
+    return MetricPage(**about, metrics=found)
 
 
-def scores(
-    filters: Any, order_by: Any, page: Any, per_page: Any, include_total: Any
-) -> Read[ScoreEventPage]:
-    """A page of scores, newest first unless ordered otherwise."""
-    found = yield from _listed(SCORES, filters, order_by, page, per_page, include_total)
-    return ScoreEventPage(found.total, page, per_page, found.has_more, _all(ScoreEvent, found))
+def scores(wanted: Wanted) -> Read[ScoreEventPage]:
+    """A page of scores, newest first unless ordered otherwise; or what came in."""
+    found, about = yield from _listed(SCORES, wanted)
+    return ScoreEventPage(**about, scores=found)
 
 
-def feedback(
-    filters: Any, order_by: Any, page: Any, per_page: Any, include_total: Any
-) -> Read[FeedbackPage]:
-    """A page of feedback, newest first unless ordered otherwise."""
-    found = yield from _listed(FEEDBACK, filters, order_by, page, per_page, include_total)
-    return FeedbackPage(found.total, page, per_page, found.has_more, _all(Feedback, found))
+def feedback(wanted: Wanted) -> Read[FeedbackPage]:
+    """A page of feedback, newest first unless ordered otherwise; or what came in."""
+    found, about = yield from _listed(FEEDBACK, wanted)
+    return FeedbackPage(**about, feedback=found)
 
 
 def score(score_id: str) -> Read[ScoreEvent | None]:

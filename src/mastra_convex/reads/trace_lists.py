@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from mastra_convex.errors import InvalidArgumentError
 from mastra_convex.models import Message
 from mastra_convex.reads import spans
-from mastra_convex.reads.deltas import arrivals, start
+from mastra_convex.reads.deltas import Source, Wanted, check_size, delta, is_delta
 from mastra_convex.reads.listing import (
     MAX_PAGE,
     Doc,
@@ -24,22 +21,10 @@ from mastra_convex.reads.span_filters import span_filters
 from mastra_convex.span import BranchPage, LightSpan, LightSpanPage, Span, SpanPage
 
 _PATHS = {"traces": "spans:listTraces", "branches": "spans:listBranches"}
-_MOST = 100
-_FIRST = (0, 10)
-
-
-class Wanted(NamedTuple):
-    """The arguments of a list, as they were given."""
-
-    filters: Any = None
-    pagination: Any = None
-    order_by: Any = None
-    page: Any = _FIRST[0]
-    per_page: Any = _FIRST[1]
-    include_total: bool = True
-    mode: Any = None
-    after: Any = None
-    limit: Any = None
+_SOURCES = {
+    name: Source(name, "spans:listArrived", {"list": name}, ("traceId", "spanId"))
+    for name in _PATHS
+}
 
 
 def traces(wanted: Wanted) -> Read[SpanPage]:
@@ -94,51 +79,18 @@ def _whole(rows: list[Doc]) -> Read[list[Doc]]:
 
 def _rows(of: str, wanted: Wanted) -> Read[tuple[list[Doc], Doc]]:
     """The rows that are wanted of a list, and what a page says about itself."""
-    if wanted.mode not in (None, "page", "delta"):
-        raise InvalidArgumentError(
-            f"mode is 'page' or 'delta', not {wanted.mode!r:.60}", path="mode"
-        )
-    if wanted.mode == "delta":
-        return (yield from _delta(of, wanted))
-    for name in ("after", "limit"):
-        if getattr(wanted, name) is not None:
-            raise InvalidArgumentError(f"{name} is for mode='delta' alone", path=name)
+    if is_delta(wanted):
+        filters = span_filters(wanted.filters, of_traces=of == "traces")
+        return (yield from delta(_SOURCES[of], wanted, filters.meets))
     page, per_page = wanted.page, wanted.per_page
     if wanted.pagination is not None:
         page, per_page = page_numbers(wanted.pagination, page, per_page)
     field, order = order_of(wanted.order_by, ("startedAt", "endedAt"), "desc")
     args, keep = span_filters(wanted.filters, of_traces=of == "traces").split(field)
     if per_page is not False:
-        _check("per_page", per_page)
+        check_size("per_page", per_page)
     part = window(page, per_page, wanted.include_total)
     args |= {"orderBy": field, "order": order}
     found: Found = yield from listing(_PATHS[of], args, part, keep)
     about = {"total": found.total, "page": page, "per_page": per_page, "has_more": found.has_more}
     return found.documents, {**about, "delta_cursor": None}
-
-
-def _delta(of: str, wanted: Wanted) -> Read[tuple[list[Doc], Doc]]:
-    given = wanted.pagination, wanted.order_by, (wanted.page, wanted.per_page)
-    if given != (None, None, _FIRST):
-        raise InvalidArgumentError(
-            "mode='delta' has no pages and no other order; leave pagination, page, per_page and "
-            "order_by out",
-            path="mode",
-        )
-    limit = 10 if wanted.limit is None else wanted.limit
-    _check("limit", limit)
-    filters = span_filters(wanted.filters, of_traces=of == "traces")
-    about = {"total": None, "page": 0, "per_page": limit}
-    if wanted.after is None:
-        cursor = yield from start(of)
-        return [], {**about, "has_more": False, "delta_cursor": cursor}
-    found = yield from arrivals(of, wanted.after, limit, filters.meets)
-    return found.rows, {**about, "has_more": found.has_more, "delta_cursor": found.cursor}
-
-
-def _check(name: str, number: Any) -> None:
-    if type(number) is not int or not 1 <= number <= _MOST:
-        also = ", or False for all" if name == "per_page" else ""
-        raise InvalidArgumentError(
-            f"{name} must be whole, from 1 to {_MOST}{also}, not {number!r:.60}", path=name
-        )
