@@ -42,11 +42,13 @@ class Signals(Operations):
             each["metricId"] += " stays"
             each.pop("traceId", None)
         self.both.run("batchCreateMetrics", {"metrics": metrics})
+        self.cursors: dict[str, str] = {}
 
     def kinds(self) -> list[tuple[int, Callable[[], None]]]:
         return [
             (12, self.save),
             (12, self.listed),
+            (8, self.arrived),
             (4, self.score),
             (3, self.review),
             (2, self.delete),
@@ -222,6 +224,24 @@ class Signals(Operations):
             choices.append(in_any_order)
         args |= self.maybe(0.8, filters=lambda: self.filters(kind))
         self.both.run(f"list{kind.capitalize()}", args, *choices)
+
+    def arrived(self) -> None:
+        kind = self.dice.choice(["logs", "metrics", "scores", "feedback"])
+        args: Doc = {"mode": "delta", **self.maybe(limit=self.some_number)}
+        if kind in self.cursors:
+            args["after"] = self.cursors[kind]
+        found: list[str] = []
+
+        def cursor_taken(answer: Any) -> Any:
+            found.append(answer["deltaCursor"])
+            return answer
+
+        self.both.run(f"list{kind.capitalize()}", args, cursor_taken, *RECORDS)
+        ours, theirs = found
+        self.both.theirs_of[ours] = theirs
+        # Some are gone on from, and some are begun with once more.
+        if self.dice.random() < 0.7:
+            self.cursors[kind] = ours
 
     def some_number(self) -> int:
         return self.dice.choice([1, 3, 10, 100])
