@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mastra_convex.errors import ConvexStorageError, InvalidArgumentError
 from mastra_convex.values.validators import Validator, v
 
+
 class Order(str, Enum):
     """Text of a kind of its own."""
 
