@@ -87,6 +87,10 @@ const PARTS = {
   role: "user",
   content: [{ type: "text", text: "a" }, { type: "image" }, "b", { type: "text", text: 5 }],
 };
+const GEN_AI = {
+  role: "user",
+  parts: [{ type: "text", content: "c" }, { type: "blob", content: "d" }, { type: "text" }],
+};
 test.each<[unknown, string | undefined]>([
   [null, undefined],
   ["", undefined],
@@ -99,6 +103,7 @@ test.each<[unknown, string | undefined]>([
   [{ q: "é" }, '{"q":"é"}'],
   [{ messages: 5 }, '{"messages":5}'],
   [[USER, { role: "assistant", content: "Rome" }, PARTS, 7], "Where to? | a b"],
+  [[GEN_AI, { ...USER, parts: GEN_AI.parts }], "c | Where to?"],
   [{ messages: [USER] }, "Where to?"],
   [JSON.stringify([USER]), "Where to?"],
   [JSON.stringify("quoted"), "quoted"],

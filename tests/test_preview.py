@@ -11,6 +11,11 @@ PARTS = {
     "role": "user",
     "content": [{"type": "text", "text": "a"}, {"type": "image"}, "b", {"type": "text", "text": 5}],
 }
+# As OpenTelemetry's conventions have them.
+GEN_AI = {
+    "role": "user",
+    "parts": [{"type": "text", "content": "c"}, {"type": "blob", "content": "d"}, {"type": "text"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,7 @@ PARTS = {
         ({"q": "é"}, '{"q":"é"}'),
         ({"messages": 5}, '{"messages":5}'),
         ([USER, {"role": "assistant", "content": "Rome"}, PARTS, 7], "Where to? | a b"),
+        ([GEN_AI, {**USER, "parts": GEN_AI["parts"]}], "c | Where to?"),
         ({"messages": [USER]}, "Where to?"),
         (json.dumps([USER]), "Where to?"),
         (json.dumps({"messages": [PARTS]}, indent=1), "a b"),

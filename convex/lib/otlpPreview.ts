@@ -31,19 +31,28 @@ function shownOf(json: string): string {
   if (!Array.isArray(messages)) return text === "null" ? "" : text;
   return messages
     .filter((each) => isObject(each) && each.role === "user")
-    .map((each) => textOf(each.content))
+    .map((each) => textOf("content" in each ? each.content : each.parts))
     .filter(Boolean)
     .join(" | ");
 }
 
-/** The text of a message's content: a text, or a list of parts. */
+/**
+ * The text of a message's content: a text, or a list of parts.
+ *
+ * Parts of Mastra's messages have a `text`; those of OpenTelemetry's, in `parts`, a `content`.
+ */
 function textOf(content: unknown): string {
   if (typeof content === "string") return content;
   const parts: unknown[] = Array.isArray(content) ? content : [];
   return parts
-    .map((part) => (isObject(part) ? part.type === "text" && part.text : part))
+    .map((part) => (isObject(part) ? partText(part) : part))
     .filter((text): text is string => typeof text === "string" && text !== "")
     .join(" ");
+}
+
+function partText(part: Record<string, unknown>): unknown {
+  if (part.type !== "text") return undefined;
+  return "text" in part ? part.text : part.content;
 }
 
 function isObject(value: unknown): value is Record<string, any> {

@@ -43,7 +43,7 @@ def _shown(text: str) -> str:
     if not isinstance(messages, list):
         return "" if text == "null" else text
     said = (
-        _text_of(each.get("content"))
+        _text_of(each.get("content", each.get("parts")))
         for each in messages
         if isinstance(each, dict) and each.get("role") == "user"
     )
@@ -51,12 +51,16 @@ def _shown(text: str) -> str:
 
 
 def _text_of(content: Any) -> str:
-    """The text of a message's content: a text, or a list of parts."""
+    """The text of a message's content: a text, or a list of parts.
+
+    Parts of Mastra's messages have a `text`; those of OpenTelemetry's, in `parts`, a `content`.
+    """
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    texts = (
-        part.get("text") if isinstance(part, dict) and part.get("type") == "text" else part
-        for part in parts
-    )
+    texts = (_part_text(part) if isinstance(part, dict) else part for part in parts)
     return " ".join(text for text in texts if isinstance(text, str) and text)
+
+
+def _part_text(part: dict[str, Any]) -> Any:
+    return part.get("text", part.get("content")) if part.get("type") == "text" else None

@@ -193,7 +193,8 @@ def in_batches(name: str, records: Iterable[dict[str, Any]]) -> Iterator[dict[st
     batch: list[dict[str, Any]] = []
     size = 0
     for record in records:
-        own = sum([_bytes_of(value) for value in record.values() if isinstance(value, str)])
+        texts = [value for value in record.values() if type(value) is str]
+        own = sum(map(len if all(map(str.isascii, texts)) else _bytes_of, texts))
         if batch and (len(batch) == _RECORDS_AT_ONCE or size + own > _BYTES_AT_ONCE):
             yield {name: batch}
             batch, size = [], 0

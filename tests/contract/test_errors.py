@@ -36,7 +36,7 @@ WRITING = (
     "batch",
 )
 # What is said without asking anybody.
-CONSTANT = {"supports_concurrent_updates", "get_store", "token_for"}
+CONSTANT = {"supports_concurrent_updates", "get_features", "get_store", "token_for"}
 LIVE = ("watch", "subscribe", "follow")
 
 

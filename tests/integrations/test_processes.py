@@ -40,3 +40,12 @@ def test_without_proc_the_number_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     assert not runs(str(ended.pid))
+
+
+def test_where_to_look_is_to_kill_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(*_args: object) -> None:
+        raise AssertionError("os.kill ends a process on Windows, whatever the signal")
+
+    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setattr(os, "name", "nt")
+    assert runs("4242")

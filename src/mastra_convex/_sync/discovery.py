@@ -8,9 +8,27 @@ from typing import cast
 from mastra_convex._sync.base import StorageBase
 from mastra_convex.reads import discovery
 
+# Under Mastra's names. `delta-polling` is not among them: it stands for all of the domain's lists,
+# and logs, metrics, scores and feedback have pages alone.
+_FEATURES = (
+    "metrics",
+    "logs",
+    "entity-type-discovery",
+    "entity-name-discovery",
+    "service-name-discovery",
+    "environment-discovery",
+    "tag-discovery",
+    "metric-discovery",
+    "feedback",
+)
+
 
 class Discovery(StorageBase):
     """What spans, logs and metrics have had until their tables are cleared: each once, in order."""
+
+    def get_features(self) -> list[str]:
+        """The optional features of Mastra's observability that are here, under Mastra's names."""
+        return list(_FEATURES)
 
     def get_entity_types(self) -> list[str]:
         """The types of entities."""

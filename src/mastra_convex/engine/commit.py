@@ -174,9 +174,11 @@ class Committer:
     def _commit_group(self, own: Job | None) -> None:
         """Run and commit what is queued. The caller holds the lock."""
         jobs: list[Job] = []
-        with suppress(IndexError):  # an interrupted caller may take its job back at any moment
-            while self._queue and len(jobs) < _GROUP_LIMIT:
+        while self._queue and len(jobs) < _GROUP_LIMIT:
+            try:
                 jobs.append(self._queue.popleft())
+            except IndexError:  # an interrupted caller may take its job back at any moment
+                break
         if not jobs:
             return
         connection = self._store.writer

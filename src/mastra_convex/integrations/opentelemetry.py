@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
-from mastra_convex import ConvexStorage, Span
+from mastra_convex import AsyncConvexStorage, ConvexStorage, Span
 from mastra_convex.errors import ConvexStorageError, InvalidArgumentError, StorageClosedError
 from mastra_convex.extras import needs_extra
 from mastra_convex.integrations.span_writer import PASSING, SpanWriter
@@ -81,6 +81,7 @@ class ConvexSpanProcessor(SpanProcessor):
     ) -> None:
         if max_queue < 1:
             raise InvalidArgumentError("max_queue is a number of spans, 1 or more")
+        _check_blocks(storage)
         self._writer = SpanWriter(storage, instance or socket.gethostname())
         self._delay = delay
         self._max_queue = max_queue
@@ -90,6 +91,7 @@ class ConvexSpanProcessor(SpanProcessor):
         self._closed = False
         self._forked = False
         self._dropped = 0
+        self._missed = False
         self._warned = -math.inf
         self._thread = threading.Thread(
             target=self._run, name="mastra-convex-opentelemetry", daemon=True
@@ -142,6 +144,7 @@ class ConvexSpanProcessor(SpanProcessor):
             self._filled.set()
 
     def _drop(self) -> None:
+        self._missed = True
         self._dropped += 1
         now = time.monotonic()
         if now - self._warned > _WARN_SECONDS:
@@ -163,7 +166,7 @@ class ConvexSpanProcessor(SpanProcessor):
             self._filled.clear()
             self._hurry.clear()
             try:
-                while self._queue or self._writer.has_work():
+                while self._queue or self._writer.has_work() or self._caught_up():
                     self._write()
                 if self._closed:
                     self._writer.interrupt_open()
@@ -182,6 +185,11 @@ class ConvexSpanProcessor(SpanProcessor):
                 logger.exception("%d spans are lost", self._writer.forget())
                 self._filled.set()
 
+    def _caught_up(self) -> bool:
+        """Take those that ended without room in the queue, of what is written as open; if any."""
+        missed, self._missed = self._missed, False
+        return missed and self._writer.catch_up()
+
     def _write(self) -> None:
         """Write some of what waits; what was taken and could not be written comes before it."""
         marks = []
@@ -194,8 +202,6 @@ class ConvexSpanProcessor(SpanProcessor):
                     self._writer.started(item.span)
                 else:
                     self._writer.ended(item)
-                # Let the traced program have the interpreter: it may wait for it, and is first.
-                time.sleep(0)
         try:
             self._writer.write()
         except BaseException:
@@ -227,6 +233,7 @@ class ConvexSpanExporter(SpanExporter):
     """Writes spans that have ended, for those who have a processor: `BatchSpanProcessor`, say."""
 
     def __init__(self, storage: ConvexStorage) -> None:
+        _check_blocks(storage)
         self._storage = storage
         self._lock = threading.Lock()
         self._reader = Reader()
@@ -252,6 +259,16 @@ class ConvexSpanExporter(SpanExporter):
 
     def shutdown(self) -> None:
         """Nothing waits here. The storage is closed by whoever opened it."""
+
+
+def _check_blocks(storage: object) -> None:
+    """Raise `InvalidArgumentError` for what spans cannot be written to from a thread."""
+    if isinstance(storage, AsyncConvexStorage):
+        raise InvalidArgumentError(
+            "spans are written by a thread without an event loop, which takes a ConvexStorage and "
+            "not an AsyncConvexStorage; open one of the same path or address beside it",
+            path="storage",
+        )
 
 
 _PROCESSORS: weakref.WeakSet[ConvexSpanProcessor] = weakref.WeakSet()

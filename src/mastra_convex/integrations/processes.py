@@ -25,7 +25,10 @@ def process_name(pid: int | None = None) -> str:
 
 
 def runs(name: str) -> bool:
-    """Whether the process of that name runs on this machine. Where that is not told: True."""
+    """Whether the process of that name runs on this machine. Where that is not told: True.
+
+    On Windows it is not: `os.kill` ends a process there, whatever the signal.
+    """
     number = name.partition(":")[0]
     if not number.isascii() or not number.isdigit():
         return False

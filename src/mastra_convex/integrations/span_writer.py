@@ -40,31 +40,32 @@ class SpanWriter:
         self._process = process_name()
         self._reader = Reader()
         self._open: dict[_Key, Any] = {}
+        # Spans to be written, as they are when their turn comes; and those that were read already.
+        self._noted: dict[_Key, Any] = {}
         self._waiting: dict[_Key, Span] = {}
         self._looked_behind = False
 
     def has_work(self) -> bool:
         """Whether something waits."""
-        return bool(self._waiting)
+        return bool(self._noted or self._waiting)
 
     def forget(self) -> int:
         """Give up what waits; returns how many spans that is."""
-        count = len(self._waiting)
+        count = len(self._noted.keys() | self._waiting.keys())
+        self._noted.clear()
         self._waiting.clear()
         return count
 
     def started(self, span: Any) -> None:
         """A span that began; it may be over by now, and is then still to come."""
-        if span.end_time is None:
-            key = span.context.trace_id, span.context.span_id
-            self._open[key] = span
-            self._take(key, span, openedBy=self._instance, openedIn=self._process)
+        key = span.context.trace_id, span.context.span_id
+        self._open[key] = self._noted[key] = span
 
     def ended(self, span: Any) -> None:
         """A span that is over."""
         key = span.context.trace_id, span.context.span_id
         self._open.pop(key, None)
-        self._take(key, span)
+        self._noted[key] = span
 
     def write(self) -> None:
         """Write what waits. Raises what may pass.
@@ -74,6 +75,7 @@ class SpanWriter:
         if not self._looked_behind:
             self._close_left_behind()
             self._looked_behind = True
+        self._read_noted()
         if not self._waiting:
             return
         try:
@@ -86,8 +88,16 @@ class SpanWriter:
                 del self._waiting[key]
         self._waiting.clear()
 
+    def catch_up(self) -> bool:
+        """Take what has ended of what is open, whose ends nobody has told; whether there is any."""
+        over = [span for span in self._open.values() if span.end_time is not None]
+        for span in over:
+            self.ended(span)
+        return bool(over)
+
     def interrupt_open(self) -> None:
         """Close what has not ended, since its process does."""
+        self.catch_up()
         now = time.time_ns() // 1_000_000
         for key, span in self._open.items():
             self._take(key, span)
@@ -98,6 +108,20 @@ class SpanWriter:
                 self._waiting[key] = Span.of(Span.encode(changed))
         self._open.clear()
         self.write()
+
+    def _read_noted(self) -> None:
+        for key, span in self._noted.items():
+            if key not in self._open:
+                self._take(key, span)
+            elif span.end_time is None:
+                self._take(key, span, openedBy=self._instance, openedIn=self._process)
+            else:
+                # Its end is still to come.
+                del self._open[key]
+                continue
+            # Let the traced program have the interpreter: it may wait for it, and is first.
+            time.sleep(0)
+        self._noted.clear()
 
     def _take(self, key: _Key, span: Any, **fields: str) -> None:
         try:

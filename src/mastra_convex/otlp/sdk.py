@@ -74,12 +74,14 @@ class Reader:
 def _attributes(given: Mapping[str, Any] | None) -> dict[str, Any]:
     if not given:
         return {}
+    # The SDK's own kind makes a copy of its dict at once; of any other, each member is asked for.
+    copied = getattr(given, "copy", given.items)
     for _ in range(_TRIES):
         try:
-            items = list(given.items())
+            items = dict(copied())
         except RuntimeError:
             continue
-        return {_text(name): _value(value) for name, value in items}
+        return {_text(name): _value(value) for name, value in items.items()}
     return {}
 
 
