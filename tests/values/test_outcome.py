@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -19,3 +20,15 @@ def test_an_outcome_is_a_value_or_an_error() -> None:
 def test_an_outcome_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         Outcome(1).value = 2  # type: ignore[misc]
+
+
+def test_an_error_does_not_remember_where_else_it_was_raised() -> None:
+    try:
+        raise ValueError("no")
+    except ValueError as raised:
+        outcome = Outcome(error=raised)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="no") as told:
+            raise outcome.to_raise()
+    # Where it was raised first, and here.
+    assert len(traceback.extract_tb(told.value.__traceback__)) == 2
