@@ -1,5 +1,7 @@
 """Discovery: what spans, logs and metrics have had, each once, in order."""
 
+from collections.abc import Callable
+
 from mastra_convex import ConvexStorage
 from tests.contract.records import log, metric, span
 
@@ -30,7 +32,7 @@ def test_an_empty_store_has_nothing(storage: ConvexStorage) -> None:
 
 
 def test_the_features_are_those_that_answer(storage: ConvexStorage) -> None:
-    answers = {
+    answers: dict[str, Callable[[], object]] = {
         "metrics": storage.list_metrics,
         "logs": storage.list_logs,
         "feedback": storage.list_feedback,
