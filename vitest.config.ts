@@ -14,6 +14,8 @@ export default defineConfig({
     environment: "edge-runtime",
     include: ["convex/**/*.test.ts"],
     testTimeout: 120_000,
+    // What the files share are modules without a state that a test could leave behind.
+    isolate: false,
     server: { deps: { inline: ["convex-test"] } },
   },
 });

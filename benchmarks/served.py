@@ -17,7 +17,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 from _common import LONG_THREAD, message, remove, report, store_of, take_turns
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -253,21 +252,13 @@ async def measure_broadcast(server: Server, bare: Bare) -> None:
 
 
 def measure_calls(server: Server, storage: ConvexStorage) -> None:
-    """One client over HTTP against the same file in process."""
-    headers = {"Authorization": f"Bearer {server.key.service_token(3600)}"}
-    with httpx.Client(base_url=server.url, headers=headers) as client:
-
-        def call(kind: str, path: str, args: dict[str, Any]) -> None:
-            body = {"path": path, "args": args, "format": "convex_encoded_json"}
-            answer = client.post(f"/api/{kind}", json=body).json()
-            assert answer["status"] == "success", answer
-
-        page = {"threadId": LONG_THREAD, "order": "desc", "limit": 40}
+    """One client over HTTP against the same file in process, in turns."""
+    with ConvexStorage(server.url, key=server.key.to_text()) as remote:
         wire, inside, wire_read, inside_read = take_turns(
             ROUNDS * 10,
-            lambda: call("mutation", "messages:save", saved("t1")),
+            lambda: remote.save_message(message("t1")),
             lambda: storage.save_message(message("t1")),
-            lambda: call("query", "messages:list", page),
+            lambda: remote.get_messages(LONG_THREAD, last=40),
             lambda: storage.get_messages(LONG_THREAD, last=40),
         )
     figures = f"({milliseconds(wire)} : {milliseconds(inside)})"

@@ -8,7 +8,7 @@ import {
   mutationGeneric,
   queryGeneric,
 } from "convex/server";
-import { v, type Value } from "convex/values";
+import { compareValues, v, type Value } from "convex/values";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   call,
@@ -395,4 +395,48 @@ describe("conflicts", () => {
     expect(set.size).toBe(50 - 10);
     expect([set.has([10, "a"]), set.has([10.5]), set.has([20.5])]).toEqual([true, true, false]);
   });
+});
+
+test("what an index finds is what all documents hold, whatever was written before", async () => {
+  const values = [undefined, null, 0, -0, NaN, 1, 1n, "", "0", "1", true, false, [1], { a: 1 }];
+  const deployment = deploy();
+  const ids = await deployment.run((ctx: any) =>
+    Promise.all(values.map((name, rank) => ctx.db.insert("things", { name, rank }))),
+  );
+  const lost = deployment.mutation(async (ctx: any) => {
+    await ctx.db.insert("things", { name: "0" });
+    throw new Error("lost");
+  });
+  await expect(lost).rejects.toThrow("lost");
+  /** By each value and rank: what the index has, and what a look at everything finds. */
+  const compared = (ctx: any) =>
+    Promise.all(
+      values.flatMap((name) =>
+        [0, 3, 8].map(async (rank) => {
+          const named = (q: any) => q.eq("name", name);
+          const all = await ctx.db.query("things").collect();
+          const equal = all.filter((thing: any) => compareValues(thing.name, name) === 0);
+          expect(
+            new Set(await ctx.db.query("things").withIndex("by_name", named).collect()),
+          ).toEqual(new Set(equal));
+          const ranked = (q: any) => named(q).gte("rank", rank);
+          expect(await ctx.db.query("things").withIndex("by_name", ranked).first()).toEqual(
+            equal
+              .filter((thing: any) => thing.rank >= rank)
+              .sort((one: any, other: any) => one.rank - other.rank)[0] ?? null,
+          );
+          return equal.length;
+        }),
+      ),
+    );
+  await deployment.run(async (ctx: any) => {
+    expect(await compared(ctx)).toContain(1);
+    // Each takes the next one's value, then some go: seen inside the transaction, and after it.
+    for (const [i, id] of ids.entries()) {
+      if (i % 3) await ctx.db.patch(id, { name: values[(i + 1) % values.length] });
+      if (i % 4 === 0) await ctx.db.delete(id);
+    }
+    expect(await compared(ctx)).toContain(2);
+  });
+  await deployment.run(compared);
 });

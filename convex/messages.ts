@@ -125,7 +125,7 @@ export const listByResource = storageQuery({
 /**
  * How many messages belong to a resource in the next `limit` threads that have any, by their ids.
  *
- * The answer's `after` is the next call's; it is null at the end.
+ * Threads that the caller may not see are left out. The answer's `after` is the next call's; it is null at the end.
  */
 export const countByResource = storageQuery({
   args: { resourceId: v.string(), after: v.optional(v.string()), limit: v.number() },
@@ -134,14 +134,19 @@ export const countByResource = storageQuery({
     const limit = limitOf(args.limit);
     if (!owns(ctx, resourceId)) return { count: 0, after: null };
     const threads = new Threads(ctx);
-    let [count, last] = [0, after];
-    const found = await counters.ownedAfter(ctx, resourceId, after, limit + 1);
-    for (const [position, each] of found.entries()) {
-      if (position === limit || !hasRoom(ctx, 1)) return { count, after: last };
-      if (await threads.isSettled(each.second)) count += each.count;
-      last = each.second;
+    let [count, counted, last, at] = [0, 0, after, after];
+    // It goes on past the threads of others, so that where it ends says nothing of them.
+    for (;;) {
+      const found = await counters.ownedAfter(ctx, resourceId, at, limit + 1);
+      for (const each of found) {
+        if (!hasRoom(ctx, 1)) return { count, after: at };
+        at = each.second;
+        if (!(await threads.isSettled(at))) continue;
+        if (counted === limit) return { count, after: last };
+        [count, counted, last] = [count + each.count, counted + 1, at];
+      }
+      if (found.length <= limit) return { count, after: null };
     }
-    return { count, after: null };
   },
 });
 

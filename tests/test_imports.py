@@ -132,15 +132,12 @@ LAYERS = {
     "backends.attempts": Layer(
         (*FLOOR, "backends.base", "backends.compatibility", "protocol"), not_stdlib=WAITING
     ),
-    "backends.calls": Layer(
-        (*FLOOR, *REMOTE, "_version", "extras"),
-        third_party=("aiohttp", "httpx", "httpx_aiohttp"),
-    ),
+    "backends.calls": Layer((*FLOOR, *REMOTE, "_version", "extras"), third_party=("aiohttp",)),
     "backends.subscriptions": Layer(
         (*FLOOR, *REMOTE, "extras", "protocol"), third_party=("websockets",)
     ),
     "backends.remote": Layer((*FLOOR, *REMOTE, "backends.subscriptions", "protocol")),
-    "backends.compatibility": Layer(FLOOR, on_use=("functions.lib.version",)),
+    "backends.compatibility": Layer(FLOOR),
     "extras": Layer(("errors",), not_stdlib=WORK),
     "tokens": Layer(("errors", "extras"), third_party=("cryptography", "jwt")),
     "protocol": Layer((*FLOOR, "protocol"), not_stdlib=WORK),
@@ -331,8 +328,8 @@ def test_source_keeps_to_its_layer(path: Path) -> None:
         ("backends.subscriptions", "import httpx", "must not import the third-party httpx"),
         (
             "backends.compatibility",
-            "from mastra_convex.functions.lib.version import FUNCTIONS_VERSION",
-            "only on use",
+            "from mastra_convex.functions.system import version",
+            "must not import",
         ),
         ("extras", "import socket", "must not import socket"),
         ("tokens", "from mastra_convex.models import Thread", "must not import"),

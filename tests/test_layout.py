@@ -79,7 +79,7 @@ TESTED_ELSEWHERE = {
     "otlp/told.py": "tests/otlp/test_mapping.py",
     "integrations/span_writer.py": "tests/integrations/test_opentelemetry.py",
     # A number, which `system:version` tells.
-    "functions/lib/version.py": "scenarios/system.json",
+    "values/version.py": "scenarios/system.json",
 }
 
 

@@ -147,9 +147,9 @@ export async function requireFreeIds(ctx: Writer, threadId: string): Promise<voi
     .first();
   if (taken) {
     throw conflict(
-      `thread '${threadId}' cannot be made: message '${taken.id}' has the id of one of its ` +
-        "copies; choose another id for the thread",
-      { table: "messages", id: taken.id },
+      `thread '${threadId}' cannot be made: there is a message with the id of one of its copies; ` +
+        "choose another id for the thread",
+      { table: "threads", id: threadId },
     );
   }
 }

@@ -58,14 +58,21 @@ function idOf(rows: Rows, keys: Row): string {
   throw invalidArgument(`a record of ${rows.table} is read by its id`, { path: "keys" });
 }
 
-/** What a list function gives that takes these fields as criteria; the others are looked at. */
+/**
+ * What a list function gives that takes these fields as criteria; the others are looked at.
+ *
+ * One that it `needs` must be among them.
+ */
 const listed =
-  (rows: Rows, list: List, criteria = "", fixed: Fields = {}) =>
+  (rows: Rows, list: List, criteria = "", fixed: Fields = {}, needs = "") =>
   async (ctx: Writer, keys: Row, limit: number) => {
     const wanted = Object.entries(rows.changes(keys));
     const names = criteria.split(" ");
     const isGiven = ([name, x]: [string, unknown]) => names.includes(name) && x !== null;
     const given = Object.fromEntries(wanted.filter(isGiven));
+    if (needs && !(needs in given)) {
+      throw invalidArgument(`${rows.table} are listed by ${needs}`, { path: "filters" });
+    }
     const left = Object.fromEntries(wanted.filter((each) => !isGiven(each)));
     const enough = Object.keys(left).length > 0 ? MORE : limit;
     const what = `listing ${rows.table}`;
@@ -168,8 +175,10 @@ async function listRuns(ctx: Writer, keys: Row, limit: number): Promise<Doc[]> {
 async function saveRuns(ctx: Writer, given: Row[]) {
   for (const row of given) {
     const run = columns.WORKFLOW_RUNS.record(row);
-    const status = run.state === undefined ? {} : statusOf(run.state);
-    await workflowRuns.persist.within(ctx, { run: { ...run, ...status } });
+    if (run.state === undefined) {
+      throw invalidArgument("the row of a run has a snapshot", { path: "snapshot" });
+    }
+    await workflowRuns.persist.within(ctx, { run: { ...run, ...statusOf(run.state) } });
   }
 }
 
@@ -224,7 +233,8 @@ async function listInstallations(ctx: Writer, keys: Row, limit: number): Promise
   const names = Object.keys(keys).join(" ");
   if (names !== "platform agentId" && names !== "webhookId") {
     const rows = columns.CHANNEL_INSTALLATIONS;
-    return listed(rows, channels.listInstallations, "platform")(ctx, keys, limit);
+    const list = listed(rows, channels.listInstallations, "platform", {}, "platform");
+    return list(ctx, keys, limit);
   }
   const one: Call =
     names === "webhookId" ? channels.getInstallationByWebhookId : channels.getInstallationByAgent;
@@ -268,7 +278,8 @@ async function changeMemory(ctx: Writer, id: string, fields: Doc) {
   if (!(await changed(ctx, columns.OBSERVATIONAL_MEMORY, id, fields))) return false;
   // The store sets it.
   const { updatedAt: _, ...change } = fields;
-  await observationalMemory.update.within(ctx, { ...change, id });
+  const entries = Object.entries(change).map(([name, value]) => [name, value ?? undefined]);
+  await observationalMemory.update.within(ctx, { ...Object.fromEntries(entries), id });
   return true;
 }
 
@@ -326,7 +337,7 @@ export const TABLES: Record<string, Table> = {
   mastra_schedule_triggers: {
     rows: columns.SCHEDULE_TRIGGERS,
     get: byId(columns.SCHEDULE_TRIGGERS),
-    list: listed(columns.SCHEDULE_TRIGGERS, schedules.listTriggers, "scheduleId"),
+    list: listed(columns.SCHEDULE_TRIGGERS, schedules.listTriggers, "scheduleId", {}, "scheduleId"),
     save: saved(columns.SCHEDULE_TRIGGERS, schedules.recordTrigger, "trigger"),
     remove: deleted(columns.SCHEDULE_TRIGGERS),
   },

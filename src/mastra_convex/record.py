@@ -85,7 +85,8 @@ class Field:
 
 
 class _Text(Field):
-    types = plain = (str,)
+    types: tuple[type, ...] = (str,)
+    plain = types
     expected = "text"
 
 
@@ -151,6 +152,9 @@ class _Instant(Field):
             return _FIRST if raw < 0 else _LAST
 
     def encode(self, value: Any, label: str) -> Any:
+        kind = type(value)
+        if (kind is float or kind is int) and _MIN_MILLISECONDS <= value <= _MAX_MILLISECONDS:
+            return float(value)
         return to_milliseconds(value, f"{label}: {self.wire_name}")
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from mastra_convex.backends.credentials import Credentials
 from mastra_convex.backends.remote import AsyncRemoteBackend, RemoteBackend
-from mastra_convex.functions.lib.version import FUNCTIONS_VERSION
 from mastra_convex.tokens import Key
+from mastra_convex.values.version import FUNCTIONS_VERSION
 from tests.contract.faces import LoopThread
 
 SECONDS = 10.0

@@ -4,7 +4,7 @@ import pytest
 
 from mastra_convex.backends.compatibility import require_compatible
 from mastra_convex.errors import DeploymentError, NewerFunctionsError, OlderFunctionsError
-from mastra_convex.functions.lib.version import FUNCTIONS_VERSION
+from mastra_convex.values.version import FUNCTIONS_VERSION
 
 URL = "https://a.convex.cloud"
 

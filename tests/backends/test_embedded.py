@@ -279,6 +279,28 @@ def test_a_backend_may_be_used_from_several_loops(tmp_path: Path) -> None:
     asyncio.run(count())
 
 
+def test_a_loop_that_ended_before_it_sent_its_calls_keeps_no_other_waiting() -> None:
+    backend = AsyncEmbeddedBackend(MEMORY, durable=False)
+
+    async def interrupted() -> None:
+        await backend.query("threads:get", {"id": "t"})
+        lost = asyncio.ensure_future(backend.mutation("threads:save", thread("t")))
+        await asyncio.sleep(0)
+        lost.cancel()
+        raise KeyboardInterrupt
+
+    loop = asyncio.new_event_loop()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(interrupted())
+    loop.close()
+
+    async def other() -> None:
+        await asyncio.wait_for(backend.mutation("threads:save", thread("u")), PATIENCE)
+        await backend.close()
+
+    asyncio.run(other())
+
+
 def test_a_loop_that_ended_is_nobody_to_be_told(tmp_path: Path) -> None:
     backend = AsyncEmbeddedBackend(str(tmp_path / "a.db"), durable=False)
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,26 @@ def test_what_is_under_way_is_cancelled(owner: Owner) -> None:
     assert cancelled == [True]
     with pytest.raises(concurrent.futures.CancelledError):
         future.result(SECONDS)
+
+
+def test_what_is_submitted_while_it_is_stopped_waits_for_nobody(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner.thread.submit(asyncio.sleep(0)).result(SECONDS)
+    stopper = threading.Thread(target=owner.thread.stop)
+    submit = asyncio.run_coroutine_threadsafe
+
+    def late(
+        work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+    ) -> concurrent.futures.Future[None]:
+        stopper.start()
+        stopper.join(0.2)
+        return submit(work, loop)
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", late)
+    with pytest.raises(concurrent.futures.CancelledError):
+        owner.thread.submit(asyncio.sleep(SECONDS)).result(SECONDS)
+    stopper.join()
 
 
 def test_nothing_runs_once_it_is_stopped(owner: Owner) -> None:

@@ -15,10 +15,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mastra_convex import AsyncConvexStorage, ConvexStorage, ConvexStorageError
-from mastra_convex.tokens import KEY_VARIABLE
+from mastra_convex import (
+    AsyncConvexStorage,
+    ConvexStorage,
+    ConvexStorageError,
+    UnauthenticatedError,
+)
+from mastra_convex.tokens import KEY_VARIABLE, Key
 from tests.backends.bad_servers import silent, unused_port
 from tests.backends.proxy import Proxy
+from tests.contract.faces import AsyncDriver, LoopThread
 from tests.served import KEY, server
 
 SECONDS = 30.0
@@ -112,6 +118,49 @@ def test_a_server_that_is_killed_loses_and_doubles_nothing(tmp_path: Path) -> No
         while watch.next(SECONDS) != found:
             pass
         watch.close()
+
+
+def test_keys_and_clocks_that_change_while_there_are_subscriptions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = Key.generate(), Key.generate()
+    file, signing = tmp_path / "store.db.keys", [old]
+    file.write_text(old.to_text())
+    monkeypatch.delenv(KEY_VARIABLE)
+
+    def token() -> str:
+        return signing[0].service_token()
+
+    loop = LoopThread()
+    with dev(tmp_path) as running:
+        faces: list[Any] = [
+            ConvexStorage(running.url, token=token),
+            AsyncDriver(AsyncConvexStorage(running.url, token=token), loop),
+        ]
+        watches = [face.watch_thread("t") for face in faces]
+        assert [watch.next(SECONDS) for watch in watches] == [None, None]
+        # First the server knows both, then clients sign with the new one, then the old one goes.
+        file.write_text(f"{new.to_text()}\n{old.to_text()}\n")
+        time.sleep(1.2)
+        signing[0] = new
+        file.write_text(new.to_text())
+        time.sleep(1.2)
+        for face in faces:
+            face.save_thread({"id": "t", "resourceId": "r", "title": type(face).__name__})
+            # No subscription has noticed anything but this.
+            assert [watch.next(SECONDS).title for watch in watches] == [type(face).__name__] * 2
+        # A clock that is ahead makes tokens of the future, and they are not kept when it is right.
+        right = time.time
+        for face in faces:
+            monkeypatch.setattr(time, "time", lambda: right() + 86_400)
+            with pytest.raises(UnauthenticatedError, match="not yet valid"):
+                face.get_thread_by_id("t")
+            monkeypatch.setattr(time, "time", right)
+            face.save_thread({"id": "t", "resourceId": "r", "title": f"{type(face)} again"})
+            assert [watch.next(SECONDS).title for watch in watches] == [f"{type(face)} again"] * 2
+        for face in faces:
+            face.close()
+    loop.close()
 
 
 @pytest.mark.parametrize("face", ["blocking", "async"])
@@ -226,10 +275,12 @@ def run(program: str, url: str) -> tuple[float, "subprocess.CompletedProcess[str
 
 def test_a_program_that_forgets_to_close_exits(url: str) -> None:
     program = FORGOTTEN.format(
-        more='storage.save_thread({"id": "t", "resourceId": "r"})\ntime.sleep(0.3)'
+        more='storage.save_thread({"id": "t", "resourceId": "r"})\ntime.sleep(0.3)\n'
+        # It has seen the whole of a call and of a subscription, and loaded no engine for them.
+        "print([name for name in sys.modules if 'convex.engine' in name], file=sys.stderr)"
     )
     spent, done = run(program, url)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "[]\n")
     assert spent < 3
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from mastra_convex.backends import compatibility
 from mastra_convex.backends.base import Read
 from mastra_convex.backends.credentials import Credentials
 from mastra_convex.errors import (
@@ -22,10 +23,10 @@ from mastra_convex.errors import (
     UnauthenticatedError,
     UnreachableError,
 )
-from mastra_convex.functions.lib import version
 from mastra_convex.server.auth import Keyring
 from mastra_convex.tokens import Key
 from mastra_convex.values.outcome import Outcome
+from mastra_convex.values.version import FUNCTIONS_VERSION
 from tests.backends.bad_servers import Client, Scripted, serving, silent, unused_port
 from tests.backends.proxy import Proxy
 from tests.contract.faces import LoopThread
@@ -282,7 +283,8 @@ def test_a_server_without_subscriptions(make: Make, status: int) -> None:
 def test_functions_of_another_version_are_told(
     line: Line, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(version, "FUNCTIONS_VERSION", version.FUNCTIONS_VERSION + 1)
+    number = FUNCTIONS_VERSION + 1
+    monkeypatch.setattr(compatibility, "FUNCTIONS_VERSION", number)
     got = titles(make(line.direct))
     assert isinstance(got.get(timeout=SECONDS), OlderFunctionsError)
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from mastra_convex.cli.main import main
-from mastra_convex.functions.lib.version import FUNCTIONS_VERSION
 from mastra_convex.tokens import Key
+from mastra_convex.values.version import FUNCTIONS_VERSION
 from tests.cli.deployment import Deployment, serving
 from tests.cli.processes import environment, run
 

@@ -1,18 +1,21 @@
 """Subscriptions: the present value, then each change; to a callback or as an iterator."""
 
+import asyncio
 import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from queue import Empty, Queue
 from typing import Any
 
 import pytest
 
-from mastra_convex import ConvexStorage, StorageClosedError
+from mastra_convex import AsyncConvexStorage, ConvexStorage, StorageClosedError
 from mastra_convex.backends.base import Deliver, Read, Unsubscribe
-from mastra_convex.backends.recording import RecordingBackend
+from mastra_convex.backends.recording import AsyncRecordingBackend, RecordingBackend
+from mastra_convex.errors import FileUnavailableError
 from tests.contract.faces import SECONDS, stuck_callback
 from tests.contract.records import (
     at,
@@ -417,6 +420,38 @@ def test_a_watch_that_is_stopped_while_it_subscribes() -> None:
     assert len(backend.calls) == calls
 
 
+def test_a_callback_ends_with_its_loop() -> None:
+    backend = AsyncRecordingBackend({"threads:get": None})
+
+    async def subscribe() -> None:
+        told = asyncio.Event()
+        storage = AsyncConvexStorage(backend=backend)
+        storage.subscribe_to_thread("t", lambda _thread: told.set())
+        await told.wait()
+
+    asyncio.run(subscribe())
+    calls = len(backend.calls)
+    backend.refresh()
+    assert len(backend.calls) == calls
+
+
+def test_a_subscription_that_cannot_begin_is_not_tried_all_the_time() -> None:
+    class Broken(AsyncRecordingBackend):
+        tried = 0
+
+        async def subscribe(self, read: Callable[[], Read], deliver: Deliver) -> Unsubscribe:
+            self.tried += 1
+            raise FileUnavailableError("no such folder")
+
+    async def subscribe() -> None:
+        AsyncConvexStorage(backend=backend).subscribe_to_thread("t", print)
+        await asyncio.sleep(QUIET)
+
+    backend = Broken({})
+    asyncio.run(subscribe())
+    assert backend.tried == 1
+
+
 def test_a_watch_goes_on_after_a_timeout(storage: ConvexStorage) -> None:
     watch = storage.watch_thread("t")
     assert watch.next(SECONDS) is None
@@ -425,3 +460,21 @@ def test_a_watch_goes_on_after_a_timeout(storage: ConvexStorage) -> None:
             watch.next(0.01)
         saved = storage.save_thread(thread(title=f"T{n}"))
         assert watch.next(SECONDS) == saved
+
+
+class Id(str, Enum):
+    """Ids as many programs have them: text, but of a kind of its own."""
+
+    THREAD = "t"
+    RESOURCE = "r"
+
+
+def test_text_may_be_of_a_kind_of_its_own(storage: ConvexStorage) -> None:
+    with (
+        storage.watch_thread(Id.THREAD) as watch,
+        storage.watch_resource_threads(Id.RESOURCE) as threads,
+    ):
+        assert (watch.next(SECONDS), threads.next(SECONDS)) == (None, [])
+        saved = storage.save_thread({"id": Id.THREAD, "resourceId": Id.RESOURCE})
+        assert watch.next(SECONDS) == storage.get_thread_by_id(Id.THREAD) == saved
+        assert threads.next(SECONDS) == storage.list_threads("r").threads == [saved]

@@ -152,7 +152,7 @@ import signal, warnings
 from mastra_convex.errors import StorageClosedError
 warnings.simplefilter("ignore")  # Python's own, of forks beside threads
 engine = open_engine(sys.argv[1])
-inbox, _ = watch(engine, {"how": "totals"})
+inbox, stop = watch(engine, {"how": "totals"})
 add(engine, book("a"))
 
 def refused(call):
@@ -171,11 +171,29 @@ def fork(more=lambda: None):
     assert refused(lambda: ask(engine, how="totals"))
     assert refused(lambda: add(engine, book("b")))
     assert refused(lambda: watch(engine, {"how": "totals"}))
+    stop()
     engine.close()
     more()
     os._exit(0)
 """
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+@needs_fork
+def test_a_fork_waits_for_no_lock_of_its_parent(processes: Processes, tmp_path: Path) -> None:
+    program = """
+locked, forked = threading.Event(), threading.Event()
+def hold():
+    with engine._live._condition, engine._held._lock:
+        locked.set()
+        forked.wait(10)
+threading.Thread(target=hold, daemon=True).start()
+locked.wait()
+fork()
+forked.set()
+print("done", flush=True)
+"""
+    assert run(processes, FORKED + program, tmp_path / "a.db")[0] == "done\n"
 
 
 @needs_fork

@@ -49,6 +49,13 @@ def outcome(job: Job) -> tuple[Any, int]:
     return job.value, job.ts
 
 
+def known(engine: Engine) -> list[int]:
+    """The requests whose answers are in the file."""
+    with engine._store.snapshot() as connection:
+        rows = connection.execute("SELECT request FROM _requests ORDER BY request")
+        return [row[0] for row in rows]
+
+
 def test_a_request_is_run_once(tmp_path: Path) -> None:
     with opened(tmp_path / "a.db") as engine:
         [first] = answered(engine, (0, insert("a")))
@@ -134,21 +141,30 @@ def test_old_answers_are_forgotten_step_by_step(
     now = time.time_ns()
     set_clock(monkeypatch, now)
     with opened(tmp_path / "a.db") as engine:
-
-        def known() -> list[int]:
-            with engine._store.snapshot() as connection:
-                rows = connection.execute("SELECT request FROM _requests ORDER BY request")
-                return [row[0] for row in rows]
-
         answered(engine, *((number, insert("a")) for number in range(3)))
         set_clock(monkeypatch, now + requests.KEEP_NANOSECONDS)
         answered(engine, (3, insert("a")))
-        assert known() == [0, 1, 2, 3]
+        assert known(engine) == [0, 1, 2, 3]
         set_clock(monkeypatch, now + requests.KEEP_NANOSECONDS + 1000)
         answered(engine, (4, insert("a")))
-        assert len(known()) == 3
+        assert len(known(engine)) == 3
         answered(engine, (5, insert("a")))
-        assert known() == [3, 4, 5]
+        assert known(engine) == [3, 4, 5]
+
+
+def test_answers_are_forgotten_though_the_clock_was_ahead_by_years_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "_TRIM_EVERY", 1)
+    now = time.time_ns()
+    with opened(tmp_path / "a.db") as engine:
+        set_clock(monkeypatch, now + 1000 * requests.KEEP_NANOSECONDS)
+        answered(engine, (0, insert("a")))
+        set_clock(monkeypatch, now)
+        answered(engine, (1, insert("a")))
+        set_clock(monkeypatch, now + requests.KEEP_NANOSECONDS + 1000)
+        answered(engine, (2, insert("a")))
+        assert known(engine) == [0, 2]
 
 
 _KILLED = """

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mastra_convex.engine import store
 from mastra_convex.engine.store import Store
 from mastra_convex.errors import (
     FileBusyError,
@@ -161,6 +162,38 @@ def test_a_reader_sees_one_moment(tmp_path: Path) -> None:
         with store.snapshot() as connection:
             assert connection.execute(count).fetchone() == (2,)
         store.close()
+
+
+def test_the_log_stays_small_though_somebody_always_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_LOG_BYTES", 256 * 1024)
+    monkeypatch.setattr(store, "_LOOK_SECONDS", 0.0)
+    may_leave = [threading.Semaphore(0), threading.Semaphore(0)]
+    ended = threading.Event()
+
+    def read(me: int) -> None:
+        """Leave each time when the other one has come in, and not before."""
+        first = me == 0
+        while not ended.is_set():
+            with engine._store.snapshot() as connection:
+                connection.execute("SELECT count(*) FROM books").fetchone()
+                if not first:
+                    may_leave[1 - me].release()
+                first = False
+                may_leave[me].acquire(timeout=1)
+
+    with opened(tmp_path / "a.db") as engine:
+        readers = [threading.Thread(target=read, args=(me,)) for me in (0, 1)]
+        for reader in readers:
+            reader.start()
+        for number in range(100):
+            add(engine, book(str(number), note="x" * 40_000))
+        size = (tmp_path / "a.db-wal").stat().st_size
+        ended.set()
+        for reader in readers:
+            reader.join()
+    assert size < 2_000_000
 
 
 @pytest.mark.parametrize("where", ["file", ":memory:"])

@@ -167,6 +167,19 @@ def test_a_file_in_trouble_can_be_closed_at_once(
     inbox.until_error(StorageClosedError)
 
 
+def test_a_file_in_trouble_that_nobody_watches_any_more_can_be_closed_at_once() -> None:
+    troubled, put = trouble()
+    with opened(troubled=troubled) as engine:
+        put(True)
+        inbox = Inbox()
+        stop = engine.subscribe(troubled_program, inbox, SERVICE)
+        inbox.until_error(ConvexStorageError)
+        stop()
+        begun = time.monotonic()
+        engine.close()
+        assert time.monotonic() - begun < 0.8
+
+
 def test_a_file_in_trouble_when_a_program_starts_is_tried_again() -> None:
     troubled, put = trouble()
     with opened(troubled=troubled) as engine:

@@ -294,6 +294,26 @@ def test_the_queue_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
         ConvexSpanProcessor(empty, max_queue=0)
 
 
+def test_what_is_open_ends_though_there_was_no_room_for_its_end() -> None:
+    with Failing(":memory:") as storage:
+        storage.failures = []
+        with traced(storage, instance="here", max_queue=4) as (tracer, _):
+            spans = [tracer.start_span("open") for _ in range(2)]
+            soon(lambda: len(storage.list_open_spans("here")) == 2)
+            storage.failures = [FileBusyError("locked")] * 1000
+            tracer.start_span("tried in vain").end()
+            soon(lambda: len(storage.failures) < 1000)
+            for number in range(8):
+                tracer.start_span(f"s{number}").end()
+            ended = [span.end() or span.end_time for span in spans]
+            storage.failures.clear()
+            soon(lambda: not storage.list_open_spans("here"))
+        for span, end in zip(spans, ended):
+            found = stored(storage, span)
+            assert found is not None
+            assert (found.error, found.to_dict()["endedAt"]) == (None, end / 1e6)
+
+
 def test_a_storage_that_is_closed_too_early_says_so(caplog: pytest.LogCaptureFixture) -> None:
     storage = ConvexStorage(":memory:")
     with traced(storage, delay=60) as (tracer, _):

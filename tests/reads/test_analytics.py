@@ -37,6 +37,14 @@ def test_aggregates(storage: ConvexStorage) -> None:
     assert none.value == 0
 
 
+def test_sums_beyond_a_float_are_infinite() -> None:
+    with ConvexStorage(":memory:") as storage:
+        huge = [{**metric(f"m{n}"), "name": "huge", "value": 1e308} for n in range(2)]
+        storage.batch_create_metrics(huge)
+        assert storage.get_metric_aggregate("huge", "sum").value == float("inf")
+        assert storage.get_metric_aggregate("huge", "max").value == 1e308
+
+
 def test_periods_are_compared(storage: ConvexStorage) -> None:
     hour = {"timestamp": {"start": H0 + HOUR, "end": H0 + 2 * HOUR, "endExclusive": True}}
     found = storage.get_metric_aggregate(

@@ -155,9 +155,9 @@ def test_keys_come_and_go(file: Path) -> None:
             ask()
 
 
-@pytest.mark.parametrize("content", [None, "nonsense"])
+@pytest.mark.parametrize("content", [None, b"nonsense", b"\xff\xfe"])
 def test_keys_that_cannot_be_read_let_nobody_in(
-    file: Path, content: str | None, caplog: pytest.LogCaptureFixture
+    file: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(file, FIRST.to_text())
     keyring = watched(file)
@@ -165,7 +165,7 @@ def test_keys_that_cannot_be_read_let_nobody_in(
     if content is None:
         file.unlink()
     else:
-        write(file, content)
+        file.write_bytes(content)
     with pytest.raises(UnauthenticatedError):
         keyring.require(identity)
     assert "nobody is let in" in caplog.text

@@ -24,7 +24,8 @@ from tests.server.support import (
     thread,
 )
 
-SERVICE = bearer(KEY.service_token())
+# Made when the file is read, which may be long before its tests run.
+SERVICE = bearer(KEY.service_token(lifetime=24 * 3600))
 
 
 def post(server: Served, path: str, body: Any, **headers: str) -> tuple[int, Any]:

@@ -78,9 +78,11 @@ def test_a_new_key_is_for_the_key_file(tmp_path: Path) -> None:
     assert SECOND.to_text() not in str(refused.value)
 
 
-@pytest.mark.parametrize("content", ["", "\n", "secret", "mastra-convex-key-1.secret"])
+@pytest.mark.parametrize(
+    "content", ["", "\n", "secret", "mastra-convex-key-1.secret", "\xffsecret"]
+)
 def test_what_is_no_key_is_refused_and_not_quoted(tmp_path: Path, content: str) -> None:
-    key_file(tmp_path / "a.db").write_text(content)
+    key_file(tmp_path / "a.db").write_bytes(content.encode("latin-1"))
     with pytest.raises(InvalidArgumentError) as refused:
         kids(tmp_path)
     assert "secret" not in str(refused.value)

@@ -160,7 +160,7 @@ TOO_LARGE = b" " * (MAX_BODY_BYTES + 1)
         (lambda: b"{}", {"authorization": "Bearer nonsense"}, 401, "token"),
         (
             lambda: b"{}",
-            {"authorization": f"Bearer {KEY.resource_token('r')}"},
+            {"authorization": f"Bearer {KEY.resource_token('r', 24 * 3600)}"},
             403,
             "for the service",
         ),

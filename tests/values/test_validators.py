@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -11,6 +12,13 @@ from hypothesis import strategies as st
 
 from mastra_convex.errors import ConvexStorageError, InvalidArgumentError
 from mastra_convex.values.validators import Validator, v
+
+
+class Order(str, Enum):
+    """Text of a kind of its own."""
+
+    ASC = "asc"
+
 
 book = v.object(
     {
@@ -21,12 +29,12 @@ book = v.object(
 )
 
 FITS: list[tuple[str, Validator, list[Any]]] = [
-    ("string", v.string(), ["", "a", "\u00fc\U0001f600", "\0"]),
+    ("string", v.string(), ["", "a", "\u00fc\U0001f600", "\0", Order.ASC]),
     ("number", v.number(), [0, -1, 1.5, -0.0, 2**53, -(2**53), math.inf, -math.inf, 1e308]),
     ("boolean", v.boolean(), [True, False]),
     ("null", v.null(), [None]),
     ("any", v.any(), [None, 1, "x", b"x", object(), {1: 2}, math.nan]),
-    ("literal text", v.literal("asc"), ["asc"]),
+    ("literal text", v.literal("asc"), ["asc", Order.ASC]),
     ("literal number", v.literal(1.5), [1.5]),
     ("literal boolean", v.literal(True), [True]),
     ("array", v.array(v.number()), [[], [1], [1, 2.5]]),

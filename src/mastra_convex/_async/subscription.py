@@ -8,11 +8,15 @@ from inspect import isawaitable
 from typing import Any, Generic, TypeVar
 
 from mastra_convex._mailbox import AsyncMailbox, async_spawn
+from mastra_convex._pauses import async_sleep
 from mastra_convex.backends.base import AsyncBackend, Read, Unsubscribe
 from mastra_convex.errors import StorageClosedError
 
 T = TypeVar("T")
 logger = logging.getLogger("mastra_convex")
+
+# How long a callback's loop leaves alone what could not be read.
+_RETRY_SECONDS = 1.0
 
 
 class AsyncWatch(Generic[T]):
@@ -94,6 +98,12 @@ def start_callback(
     """
 
     async def work() -> None:
+        try:
+            await tell()
+        finally:
+            watch.stop()  # The loop may have ended, and the task with it.
+
+    async def tell() -> None:
         while True:
             try:
                 value = await watch.next()
@@ -101,6 +111,7 @@ def start_callback(
                 return
             except Exception:
                 logger.exception("%s: the value could not be read", name)
+                await async_sleep(_RETRY_SECONDS)
                 continue
             try:
                 result = callback(value)  # sync: callback(value)

@@ -8,11 +8,15 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from mastra_convex._mailbox import Mailbox, spawn
+from mastra_convex._pauses import sleep
 from mastra_convex.backends.base import Backend, Read, Unsubscribe
 from mastra_convex.errors import StorageClosedError
 
 T = TypeVar("T")
 logger = logging.getLogger("mastra_convex")
+
+# How long a callback's loop leaves alone what could not be read.
+_RETRY_SECONDS = 1.0
 
 
 class Watch(Generic[T]):
@@ -92,6 +96,12 @@ def start_callback(watch: Watch[Any], callback: Callable[[Any], Any], name: str)
     """
 
     def work() -> None:
+        try:
+            tell()
+        finally:
+            watch.stop()  # The loop may have ended, and the task with it.
+
+    def tell() -> None:
         while True:
             try:
                 value = watch.next()
@@ -99,6 +109,7 @@ def start_callback(watch: Watch[Any], callback: Callable[[Any], Any], name: str)
                 return
             except Exception:
                 logger.exception("%s: the value could not be read", name)
+                sleep(_RETRY_SECONDS)
                 continue
             try:
                 callback(value)

@@ -1,8 +1,6 @@
-"""Calls over HTTP, by httpx: every step of a call ends by its deadline.
+"""Calls over HTTP, by aiohttp: every step of a call ends by its deadline.
 
-Both faces make their calls on the loop of `loop_thread.py`. Requests go straight to a transport of
-httpx, the one that is built on aiohttp: what `httpx.AsyncClient` and its own transport add takes
-longer than all the rest of a call.
+Both faces make their calls on the loop of `loop_thread.py`.
 """
 
 from __future__ import annotations
@@ -35,8 +33,6 @@ from mastra_convex.extras import needs_extra
 
 with needs_extra("remote", "talking to a deployment or a server"):
     import aiohttp
-    import httpx
-    from httpx_aiohttp import AiohttpTransport
 
 T = TypeVar("T")
 
@@ -63,9 +59,10 @@ class Calls:
     def __init__(self, functions: Functions, credentials: Credentials) -> None:
         self.functions = functions
         self.credentials = credentials
-        self._transport: AiohttpTransport | None = None
+        self._session: aiohttp.ClientSession | None = None
         self._headers = _HEADERS
-        self._routes: dict[str, httpx.URL] = {}
+        self._proxy: str | None = None
+        self._proxy_headers: dict[str, str] = {}
         self._renewing: asyncio.Lock | None = None
 
     async def call(self, kind: Kind, path: str, args: Args) -> Any:
@@ -99,8 +96,8 @@ class Calls:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._transport is not None:
-            await self._transport.aclose()
+        if self._session is not None:
+            await self._session.close()
 
     async def token(self, refused: str | None, deadline: float) -> str:
         """A token that is good for a while, and not the one that was `refused`."""
@@ -118,45 +115,45 @@ class Calls:
             return token
 
     async def _post(self, step: PostStep) -> tuple[int, bytes]:
-        if self._transport is None:
-            self._open()
-            assert self._transport is not None
+        session = self._session or self._open()
         headers = self._headers
         if step.token:
             headers = {**headers, "Authorization": f"Bearer {step.token}"}
-        content: bytes | AsyncIterator[bytes] = step.body
+        body: bytes | AsyncIterator[bytes] = step.body
         if len(step.body) > _CHUNK_BYTES:
             headers = {**headers, "Content-Length": str(len(step.body))}
-            content = _chunks(step.body)
-        request = httpx.Request("POST", self._url(step.route), headers=headers, content=content)
+            body = _chunks(step.body)
         try:
-            response = await self._transport.handle_async_request(request)
-            try:
-                return response.status_code, await response.aread()
-            finally:
-                await response.aclose()
-        except (httpx.TransportError, aiohttp.ClientError) as error:
-            # The transport calls it a time-out, whatever it was; aiohttp's own error tells.
-            if isinstance(error.__cause__, _NOT_CONNECTED):
-                raise NotConnectedError(_root(error)) from error
+            async with session.post(
+                self.functions.url + step.route,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
+            ) as response:
+                return response.status, await response.read()
+        except _NOT_CONNECTED as error:
+            raise NotConnectedError(_root(error)) from error
+        except aiohttp.ClientError as error:
             raise LostError(str(error) or type(error).__name__) from error
 
-    def _open(self) -> None:
+    def _open(self) -> aiohttp.ClientSession:
         url = self.functions.url
-        proxy, credentials = _proxy(url)
-        if url.startswith("http:"):
+        self._proxy, credentials = _proxy(url)
+        if url.startswith("https:"):
+            self._proxy_headers = credentials
+        else:
             self._headers = {**_HEADERS, **credentials}
-        self._transport = AiohttpTransport(
-            verify=tls_context(url),
-            limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS),
-            proxy=None if proxy is None else httpx.Proxy(proxy, headers=credentials),
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ssl=tls_context(url)
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # Deadlines are those of calls.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         )
-
-    def _url(self, route: str) -> httpx.URL:
-        """The address of a route, taken apart once."""
-        if route not in self._routes:
-            self._routes[route] = httpx.URL(self.functions.url + route)
-        return self._routes[route]
+        return self._session
 
 
 def address_of(url: str) -> str:
@@ -191,17 +188,19 @@ async def _chunks(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + _CHUNK_BYTES]
 
 
-def _proxy(url: str) -> tuple[httpx.URL | None, dict[str, str]]:
+def _proxy(url: str) -> tuple[str | None, dict[str, str]]:
     """What the environment says is to be gone through, and the header that opens it."""
     parts = urllib.parse.urlsplit(url)
     address = urllib.request.getproxies().get(parts.scheme)
     if address is None or urllib.request.proxy_bypass(parts.hostname or ""):
         return None, {}
-    proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
-    if proxy.auth is None:
-        return proxy.url, {}
-    known = base64.b64encode(":".join(proxy.auth).encode()).decode()
-    return proxy.url, {"Proxy-Authorization": f"Basic {known}"}
+    proxy = urllib.parse.urlsplit(address if "://" in address else f"http://{address}")
+    user, at, host = proxy.netloc.rpartition("@")
+    if not at:
+        return proxy.geturl(), {}
+    name, _, password = (urllib.parse.unquote_to_bytes(part) for part in user.partition(":"))
+    known = base64.b64encode(name + b":" + password).decode()
+    return proxy._replace(netloc=host).geturl(), {"Proxy-Authorization": f"Basic {known}"}
 
 
 def _root(error: BaseException) -> Exception:

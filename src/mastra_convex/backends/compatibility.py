@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mastra_convex.errors import DeploymentError, NewerFunctionsError, OlderFunctionsError
+from mastra_convex.values.version import FUNCTIONS_VERSION
 
 
 def require_compatible(version: Any, url: str) -> int:
@@ -12,8 +13,6 @@ def require_compatible(version: Any, url: str) -> int:
 
     Raises `OlderFunctionsError` or `NewerFunctionsError` with the command that mends it.
     """
-    from mastra_convex.functions.lib.version import FUNCTIONS_VERSION
-
     number = version.get("functions") if isinstance(version, dict) else None
     if isinstance(number, bool) or not isinstance(number, (int, float)) or number != int(number):
         raise DeploymentError(

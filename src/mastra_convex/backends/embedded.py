@@ -61,7 +61,10 @@ class AsyncEmbeddedBackend:
 
         A call that is cancelled may still have happened: its turn can have come before.
         """
-        return (await self._calls.commit(path, args, SERVICE)).value
+        calls = self._calls
+        if not calls.is_open:
+            await calls.engine()
+        return (await calls.submit(path, args, SERVICE)).value
 
     async def subscribe(self, read: Callable[[], Read], deliver: Deliver) -> Unsubscribe:
         """See `AsyncBackend.subscribe`."""
@@ -87,8 +90,14 @@ class AsyncEngine:
         # Of no loop: the storage may outlive the one that opened it.
         self._opening: Future[Engine] | None = None
         self._outbox: deque[Job] = deque()
-        self._flushing = False
+        # The loop that will empty it soon. One that ends before it has is not waited for.
+        self._flushing: asyncio.AbstractEventLoop | None = None
         self._closed = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file has been opened."""
+        return self._engine is not None
 
     async def engine(self) -> Engine:
         """The engine, opened if need be. Raises `StorageClosedError` after `close`."""
@@ -106,33 +115,22 @@ class AsyncEngine:
         """Run something on a reader thread."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, run, *args)
 
-    async def commit(
-        self,
-        path: str,
-        args: Args,
-        principal: Principal | None,
-        request: RequestKey | None = None,
-    ) -> Job:
-        """Run a mutation, after those that were given before; returns when it is durable.
-
-        Raises what the function raises, and what is wrong with the call.
-        """
-        if self._engine is None:
-            await self.engine()
-        return await self.submit(path, args, principal, request)
-
     def submit(
         self, path: str, args: Args, principal: Principal | None, request: RequestKey | None = None
     ) -> asyncio.Future[Job]:
-        """As `commit`, when the file is open; raises at once what is wrong with the call."""
+        """Run a mutation, after those given before; the future is done when it is durable.
+
+        The file must be open. Raises at once what is wrong with the call; the future raises what
+        the function does.
+        """
         if self._engine is None or self._closed:
             was = "was closed" if self._closed else "is not open yet"
             raise StorageClosedError(f"{self._path} {was}; open a new storage")
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Job] = loop.create_future()
         self._outbox.append(self._engine.prepare(path, args, principal, _settle, waiter, request))
-        if not self._flushing:
-            self._flushing = True
+        if self._flushing is not loop:
+            self._flushing = loop
             loop.call_soon(self._flush, self._engine)
         return waiter
 
@@ -148,7 +146,7 @@ class AsyncEngine:
         self._readers.shutdown(wait=False)
 
     def _flush(self, engine: Engine) -> None:
-        self._flushing = False
+        self._flushing = None
         jobs = []
         with suppress(IndexError):
             while True:

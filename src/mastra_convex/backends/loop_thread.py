@@ -11,9 +11,9 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from mastra_convex.errors import StorageClosedError
@@ -39,15 +39,16 @@ class LoopThread:
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine there. Raises `StorageClosedError` once stopped, and after a fork."""
         try:
-            loop = self._running()
+            with self._running() as loop:
+                return asyncio.run_coroutine_threadsafe(work, loop)
         except StorageClosedError:
             work.close()
             raise
-        return asyncio.run_coroutine_threadsafe(work, loop)
 
     def call_soon(self, work: Callable[..., object], *args: Any) -> None:
         """Call something there, soon; raises as `submit`."""
-        self._running().call_soon_threadsafe(work, *args)
+        with self._running() as loop:
+            loop.call_soon_threadsafe(work, *args)
 
     def call_soon_if_running(self, work: Callable[..., object], *args: Any) -> None:
         """The same, and nothing when there is no loop (any more)."""
@@ -63,10 +64,12 @@ class LoopThread:
 
     def stop(self) -> None:
         """Cancel what runs there and end the thread. Calling it again does nothing."""
+        if self._loop is not None and os.getpid() != self._pid:
+            return  # It is in another process, and so may be who has the lock.
         with self._lock:
             self._stopped = True
             loop, self._loop = self._loop, None
-        if loop is None or os.getpid() != self._pid:
+        if loop is None:
             return
         with suppress(RuntimeError):  # The loop may have ended by itself, with the program.
             loop.call_soon_threadsafe(loop.stop)
@@ -77,17 +80,16 @@ class LoopThread:
         """The error of a call that comes too late, or was under way."""
         return StorageClosedError(f"{self._what} was closed; open a new storage")
 
-    def _running(self) -> asyncio.AbstractEventLoop:
-        loop = self._loop
-        if loop is not None and os.getpid() == self._pid:
-            return loop
+    @contextmanager
+    def _running(self) -> Iterator[asyncio.AbstractEventLoop]:
+        """The loop. It is not stopped meanwhile: what it were given then, it would never do."""
+        if self._loop is not None and os.getpid() != self._pid:
+            raise StorageClosedError(
+                f"{self._what} was opened in another process; open a new storage after a fork"
+            )
         with self._lock:
             if self._stopped:
                 raise self.closed()
-            if os.getpid() != self._pid and self._loop is not None:
-                raise StorageClosedError(
-                    f"{self._what} was opened in another process; open a new storage after a fork"
-                )
             if self._loop is None:
                 self._pid = os.getpid()
                 self._loop = _Loop()
@@ -95,7 +97,7 @@ class LoopThread:
                     target=self._serve, args=(self._loop,), name="mastra-convex-remote", daemon=True
                 )
                 self._thread.start()
-            return self._loop
+            yield self._loop
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)

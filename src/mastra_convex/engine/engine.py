@@ -55,6 +55,7 @@ class Engine:
         self._committer = Committer(
             self._store, self._log, schema, self._live.committed, strict=strict
         )
+        self._abandoned = False
         _OPEN.add(self)
 
     @property
@@ -121,6 +122,8 @@ class Engine:
     def close(self) -> None:
         """Commit what is queued, end the subscriptions, close the file. Again: does nothing."""
         _OPEN.discard(self)
+        if self._abandoned:
+            return  # All that could be closed is the parent's.
         self._live.close()
         self._committer.close()
         self._held.close()
@@ -140,6 +143,8 @@ class Engine:
     def abandon(self) -> None:
         """In a fork: leave everything to the parent; every call raises `StorageClosedError`."""
         self._store.abandon()
+        self._live.abandon()
+        self._abandoned = True
 
     def _run_query(
         self,

@@ -13,7 +13,7 @@ Bound = tuple[Key, bool]
 def sortable(values: Iterable[Any]) -> Key:
     """Index values in Convex's order (missing, numbers, text), comparable with one another."""
     return tuple(
-        (2, value) if type(value) is str else (0,) if value is None else (1, value)
+        (2, value) if isinstance(value, str) else (0,) if value is None else (1, value)
         for value in values
     )
 

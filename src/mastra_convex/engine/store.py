@@ -34,6 +34,10 @@ MEMORY = ":memory:"
 # Longer than any healthy writer holds the lock; whoever waits longer learns who is to blame.
 BUSY_SECONDS = 60.0
 _IDLE_READERS = 8
+# Where the write-ahead log is large, how often to look (seconds), and how long readers may keep it.
+_LOG_BYTES = 64 * 1024 * 1024
+_LOOK_SECONDS = 1.0
+_FOLD_MILLISECONDS = 250
 _CACHED_STATEMENTS = 512
 
 # Empty stores in memory, to be copied: that takes a tenth of making all tables. Whoever copies one
@@ -54,6 +58,10 @@ class Store:
         self._idle: list[Connection] = []
         # Why it can no longer be used, if so.
         self._closed = ""
+        # SQLite puts it beside the file that a link leads to.
+        self._log = f"{os.path.realpath(self.path)}-wal"
+        self._log_limit = _LOG_BYTES
+        self._looked = 0.0
         if not self.in_memory:
             _create(Path(self.path))
         with self.translated():
@@ -111,6 +119,28 @@ class Store:
                 connection.close()
             else:
                 self._idle.append(connection)
+
+    def fold_log(self) -> None:
+        """Have the write-ahead log begin anew if it has grown large. The caller holds `lock`.
+
+        SQLite does so by itself when it commits and nobody reads. Where somebody always reads, the
+        log would grow for as long as that goes on; so readers are waited for, for a moment. Those
+        who come meanwhile find all in the file.
+        """
+        now = time.monotonic()
+        if self.in_memory or now - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = now
+        # Whatever goes wrong here has lost nothing, and is met again where it matters.
+        with suppress(OSError, sqlite3.Error):
+            if (size := os.path.getsize(self._log)) < self._log_limit:
+                return
+            try:
+                self.writer.execute(f"PRAGMA busy_timeout = {_FOLD_MILLISECONDS}")
+                (busy, *_) = self.writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self.writer.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+            self._log_limit = 2 * size if busy else _LOG_BYTES
 
     def reader(self) -> Connection:
         """A read connection of the caller's own, inside a read transaction; to be closed by it."""

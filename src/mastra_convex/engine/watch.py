@@ -218,6 +218,10 @@ class LiveQueries:
         if thread is not None and thread is not threading.current_thread():
             thread.join(5.0)
 
+    def abandon(self) -> None:
+        """In a fork: a lock that the thread held at that moment is held for ever; take another."""
+        self._condition = threading.Condition()
+
     def _begin(self) -> None:
         """Somebody more watches. The caller holds the condition, and has checked `_closing`."""
         self._count += 1
@@ -262,9 +266,8 @@ class LiveQueries:
                     self._fail(translate(error, self._store.path))
                     with self._condition:
                         self._arrived += self._subscriptions
-                        self._woken = not self._condition.wait_for(
-                            lambda: self._closing, _RETRY_SECONDS
-                        )
+                        self._condition.wait_for(lambda: self._closing, _RETRY_SECONDS)
+                        self._woken = True
         finally:
             if poller is not None:
                 poller.close()

@@ -20,7 +20,13 @@ from mastra_convex.functions.lib.batches import check_batch
 from mastra_convex.functions.lib.beside import messages_beside
 from mastra_convex.functions.lib.merging import MAX_THREADS, messages_of
 from mastra_convex.functions.lib.pagination import nothing_paginated, paginated
-from mastra_convex.functions.lib.paging import arrivals_of, limit_of, nothing, page_of
+from mastra_convex.functions.lib.paging import (
+    MAX_LOOK,
+    arrivals_of,
+    limit_of,
+    nothing,
+    page_of,
+)
 from mastra_convex.functions.lib.payloads import merge_content
 from mastra_convex.functions.lib.records import by_key, later, public
 from mastra_convex.functions.lib.touched import Threads
@@ -132,16 +138,25 @@ def list_by_resource(ctx: QueryCtx, args: Args) -> Doc:
 def count_by_resource(ctx: QueryCtx, args: Args) -> Doc:
     """How many messages belong to a resource in the next `limit` threads that have any, by ids.
 
-    The answer's `after` is the next call's; it is null at the end.
+    Threads that the caller may not see are left out. The answer's `after` is the next call's; it is
+    null at the end.
     """
     limit = limit_of(args)
     if not owns(ctx, args["resourceId"]):
         return {"count": 0, "after": None}
-    found = counters.owned_after(ctx, args["resourceId"], args.get("after", ""), limit + 1)
     threads = Threads(ctx)
-    some = found[:limit]
-    count = sum(each["count"] for each in some if threads.is_visible(each["second"]))
-    return {"count": count, "after": some[-1]["second"] if len(found) > limit else None}
+    count = counted = 0
+    last = at = args.get("after", "")
+    # It goes on past the threads of others, so that where it ends says nothing of them.
+    for looked, each in enumerate(counters.owned_after(ctx, args["resourceId"], at)):
+        if looked == MAX_LOOK:
+            return {"count": count, "after": at}
+        at = each["second"]
+        if threads.is_visible(at):
+            if counted == limit:
+                return {"count": count, "after": last}
+            count, counted, last = count + each["count"], counted + 1, at
+    return {"count": count, "after": None}
 
 
 _around = v.array(

@@ -12,8 +12,8 @@ from mastra_convex.functions.lib.access import (
     storage_mutation,
     storage_query,
 )
-from mastra_convex.functions.lib.version import FUNCTIONS_VERSION
 from mastra_convex.values.validators import v
+from mastra_convex.values.version import FUNCTIONS_VERSION
 
 TABLES = (
     *("threads", "messages", "resources", "traces", "spans"),

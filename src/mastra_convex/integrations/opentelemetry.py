@@ -91,6 +91,7 @@ class ConvexSpanProcessor(SpanProcessor):
         self._closed = False
         self._forked = False
         self._dropped = 0
+        self._missed = False
         self._warned = -math.inf
         self._thread = threading.Thread(
             target=self._run, name="mastra-convex-opentelemetry", daemon=True
@@ -143,6 +144,7 @@ class ConvexSpanProcessor(SpanProcessor):
             self._filled.set()
 
     def _drop(self) -> None:
+        self._missed = True
         self._dropped += 1
         now = time.monotonic()
         if now - self._warned > _WARN_SECONDS:
@@ -164,7 +166,7 @@ class ConvexSpanProcessor(SpanProcessor):
             self._filled.clear()
             self._hurry.clear()
             try:
-                while self._queue or self._writer.has_work():
+                while self._queue or self._writer.has_work() or self._caught_up():
                     self._write()
                 if self._closed:
                     self._writer.interrupt_open()
@@ -182,6 +184,11 @@ class ConvexSpanProcessor(SpanProcessor):
             except Exception:
                 logger.exception("%d spans are lost", self._writer.forget())
                 self._filled.set()
+
+    def _caught_up(self) -> bool:
+        """Take those that ended without room in the queue, of what is written as open; if any."""
+        missed, self._missed = self._missed, False
+        return missed and self._writer.catch_up()
 
     def _write(self) -> None:
         """Write some of what waits; what was taken and could not be written comes before it."""

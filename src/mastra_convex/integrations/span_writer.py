@@ -88,8 +88,16 @@ class SpanWriter:
                 del self._waiting[key]
         self._waiting.clear()
 
+    def catch_up(self) -> bool:
+        """Take what has ended of what is open, whose ends nobody has told; whether there is any."""
+        over = [span for span in self._open.values() if span.end_time is not None]
+        for span in over:
+            self.ended(span)
+        return bool(over)
+
     def interrupt_open(self) -> None:
         """Close what has not ended, since its process does."""
+        self.catch_up()
         now = time.time_ns() // 1_000_000
         for key, span in self._open.items():
             self._take(key, span)

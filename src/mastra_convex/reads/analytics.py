@@ -287,12 +287,19 @@ def _combined(samples: list[_Sample], aggregation: str) -> float | None:
     if aggregation == "last":
         # They are in the order of time; of equal times, the later one is the last.
         return values[-1]
-    return math.fsum(values) / (len(values) if aggregation == "avg" else 1)
+    return _sum(values) / (len(values) if aggregation == "avg" else 1)
 
 
 def _cost(samples: Iterable[_Sample]) -> float | None:
     costs = [sample.cost for sample in samples if sample.cost is not None]
-    return math.fsum(costs) if costs else None
+    return _sum(costs) if costs else None
+
+
+def _sum(values: list[float]) -> float:
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):  # beyond what a float holds, or of infinities
+        return sum(values)
 
 
 def _unit(samples: Iterable[_Sample]) -> str | None:

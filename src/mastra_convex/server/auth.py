@@ -107,10 +107,10 @@ class Keyring:
 
     def _reload(self) -> None:
         self._tokens.clear()
+        self._keys = []
         try:
             self._keys = self._load()
-        except (OSError, ConvexStorageError) as error:
-            self._keys = []
+        except (OSError, ValueError, ConvexStorageError) as error:
             logger.error(
                 "the keys in %s cannot be read, so nobody is let in: %s", self._path, error
             )

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,22 +31,21 @@ class Guard:
     def __init__(self, app: ASGIApp, origins: Iterable[str], hosts: Iterable[str]) -> None:
         self._app = app
         self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
-        self._hosts = frozenset(host.lower() for host in hosts)
+        self._hosts = frozenset({"localhost", *(host.lower() for host in hosts)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an ASGI request, or refuse it."""
         if scope["type"] not in {"http", "websocket"}:
             return await self._app(scope, receive, send)
-        headers = Headers(scope=scope)
-        origin = headers.get("origin")
-        refused = self._refused(headers.get("host", ""), origin)
+        origin = header(scope, b"origin")
+        refused = self._refused(header(scope, b"host") or "", origin)
         if refused is not None:
             return await refuse(refused)(scope, receive, send)
         if scope["type"] == "websocket" or origin is None:
             return await self._app(scope, receive, send)
         allowed = _cors(origin)
         if scope["method"] == "OPTIONS":
-            wanted = headers.get("access-control-request-headers", "")
+            wanted = header(scope, b"access-control-request-headers") or ""
             preflight = {
                 "Access-Control-Allow-Methods": _METHODS,
                 "Access-Control-Allow-Headers": wanted,
@@ -64,7 +63,7 @@ class Guard:
 
     def _refused(self, host: str, origin: str | None) -> RefusedRequestError | None:
         name = _host_name(host)
-        if name is None or not (name == "localhost" or name in self._hosts or _is_address(name)):
+        if not (name in self._hosts or _is_address(name)):
             return RefusedRequestError(
                 403, "HostNotAllowed", "the server does not know this Host; allow it: --allow-host"
             )
@@ -75,6 +74,15 @@ class Guard:
         return RefusedRequestError(
             403, "OriginNotAllowed", "pages of this origin may not ask; allow it: --allow-origin"
         )
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header of that name, which is in small letters."""
+    for key, value in scope["headers"]:
+        if key == name:
+            text: str = value.decode("latin-1")
+            return text
+    return None
 
 
 def refuse(refused: RefusedRequestError) -> Response:
@@ -90,13 +98,16 @@ def _cors(origin: str) -> dict[str, str]:
     }
 
 
-def _host_name(host: str) -> str | None:
+# A server is called by few names.
+@lru_cache(maxsize=64)
+def _host_name(host: str) -> str:
     try:
-        return urlsplit(f"//{host}").hostname
+        return urlsplit(f"//{host}").hostname or ""
     except ValueError:
-        return None
+        return ""
 
 
+@lru_cache(maxsize=64)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)

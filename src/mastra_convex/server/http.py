@@ -33,13 +33,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As uvicorn's; what connects has to say something."""
         super().connection_made(transport)
-        self._late = self.loop.call_later(HEAD_SECONDS, transport.abort)
         # Of the head that is not complete; None if there is none.
         self._head_bytes: int | None = 0
+        self._late: asyncio.TimerHandle | None = None
+        self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As uvicorn's."""
-        self._late.cancel()
+        self._stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -55,6 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
                     self.transport.write(_TOO_LARGE)
                     self.transport.close()
                     return
+                self._wait_for_head()
             if len(self.pipeline) > _MAX_AHEAD:
                 self.transport.abort()
                 return
@@ -62,14 +64,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """As uvicorn's: a head begins."""
         super().on_message_begin()
-        self._late.cancel()
-        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
         self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
         """As uvicorn's: a head ends."""
-        self._late.cancel()
         self._head_bytes = None
+        self._stop_waiting()
         super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -80,3 +80,13 @@ class BoundedProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
         if not self.transport.get_protocol().handshake_initiated:  # type: ignore[attr-defined]
             self.send_400_response("This is no handshake of a WebSocket.")
+
+    def _wait_for_head(self) -> None:
+        # Most heads come whole, and cost no timer.
+        if self._late is None:
+            self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None

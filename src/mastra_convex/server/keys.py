@@ -79,7 +79,7 @@ def _in_env_file(path: Path) -> list[Key]:
 
 
 def _in_key_file(path: Path) -> list[Key]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     keys = [Key.from_text(line) for line in lines if line.strip()]
     if not keys:
         raise InvalidArgumentError(f"{path} has no key; delete it, and a new one will be made")

@@ -223,7 +223,7 @@ def _mapped(
             refused.path.append(f"[{len(items)}]")
             raise
         return items
-    if kind is str:
+    if isinstance(value, str):  # of whatever kind: an enumeration's members, say
         if not value.isascii() and not is_text(value):
             raise _Refused("is text with a lone surrogate")
         return value

@@ -113,7 +113,9 @@ class _Literal(Validator):
         self.value = value
 
     def check(self, value: Any) -> None:
-        if type(value) is not type(self.value) or value != self.value:
+        # 1 and true are equal to Python; text is text, of whatever kind.
+        same = type(value) is type(self.value) or isinstance(value, str)
+        if not same or value != self.value:
             raise _Mismatch(repr(self.value), value)
 
     def describe(self) -> dict[str, Any]:

@@ -91,10 +91,10 @@ def _require_free_ids(ctx: MutationCtx, thread_id: str) -> None:
     )
     if taken is not None:
         raise ConflictError(
-            f"thread {thread_id!r} cannot be made: message {taken['id']!r} has the id of one of "
-            "its copies; choose another id for the thread",
-            table="messages",
-            id=taken["id"],
+            f"thread {thread_id!r} cannot be made: there is a message with the id of one of its "
+            "copies; choose another id for the thread",
+            table="threads",
+            id=thread_id,
         )
 
 

@@ -8,6 +8,9 @@ has in all of them is a sum.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from mastra_convex.engine.context import MutationCtx
 from mastra_convex.functions.lib.access import Ctx, Doc
 from mastra_convex.functions.schema import schema
@@ -81,7 +84,7 @@ def owned(ctx: Ctx, resource_id: str, thread_id: str) -> float:
     return counter["count"] if counter else 0
 
 
-def owned_after(ctx: Ctx, resource_id: str, after: str, count: int) -> list[Doc]:
+def owned_after(ctx: Ctx, resource_id: str, after: str) -> Iterator[Doc]:
     """Counters of a resource's messages, one for each thread (`second`) that has any, after one."""
     of_resource = ctx.db.query("counters").with_index(
         "by_key",
@@ -92,7 +95,13 @@ def owned_after(ctx: Ctx, resource_id: str, after: str, count: int) -> list[Doc]
             .gt("second", after)
         ),
     )
-    return of_resource.take(count)
+    cursor: str | None = None
+    while True:
+        found = of_resource.paginate(cursor, _AT_ONCE)
+        yield from found.page
+        cursor = found.cursor
+        if cursor is None:
+            return
 
 
 def give_thread(ctx: MutationCtx, thread_id: str, resource_id: str, messages: int) -> None:
@@ -134,7 +143,7 @@ def reset(ctx: MutationCtx, table: str) -> None:
 
 
 def _values(document: Doc, fields: Values) -> Values | None:
-    values = tuple(map(document.get, fields))
+    values: tuple[Any, ...] = tuple(map(document.get, fields))
     return None if None in values else values
 
 

@@ -90,7 +90,7 @@ def update_schedule(ctx: MutationCtx, args: Args) -> Doc:
     # The store sets both.
     for name in ("workflowId", "updatedAt"):
         changes.pop(name, None)
-    changed = schedules.update.handler(ctx, {"id": args["id"], **changes})
+    changed = schedules.update.handler(ctx, {**changes, "id": args["id"]})
     return found(columns.SCHEDULES.row(changed))
 
 

@@ -70,13 +70,20 @@ def _id_of(rows: Rows, keys: Keys) -> str:
     return found
 
 
-def _listed(rows: Rows, function: Function, criteria: str = "", **fixed: Any) -> List:
-    """What a list function gives that takes these fields as criteria; the others are looked at."""
+def _listed(
+    rows: Rows, function: Function, criteria: str = "", *, needs: str = "", **fixed: Any
+) -> List:
+    """What a list function gives that takes these fields as criteria; the others are looked at.
+
+    One that it `needs` must be among them.
+    """
     names = {*criteria.split()}
 
     def list_(ctx: MutationCtx, keys: Keys, limit: int) -> list[Doc]:
         wanted = rows.changes(keys)
         given = {name: x for name, x in wanted.items() if name in names and x is not None}
+        if needs and needs not in given:
+            raise InvalidArgumentError(f"{rows.table} are listed by {needs}", path="filters")
         left = {name: x for name, x in wanted.items() if name not in given}
         enough = MORE if left else limit
         found = every(ctx, function, {**fixed, **given}, f"listing {rows.table}", enough)
@@ -204,8 +211,9 @@ def _list_runs(ctx: MutationCtx, keys: Keys, limit: int) -> list[Doc]:
 def _save_runs(ctx: MutationCtx, given: list[Doc]) -> None:
     for row in given:
         run = columns.WORKFLOW_RUNS.record(row)
-        status = status_of(run["state"]) if "state" in run else {}
-        workflow_runs.persist.handler(ctx, {"run": {**run, **status}})
+        if "state" not in run:
+            raise InvalidArgumentError("the row of a run has a snapshot", path="snapshot")
+        workflow_runs.persist.handler(ctx, {"run": {**run, **status_of(run["state"])}})
 
 
 def _remove_runs(ctx: MutationCtx, ids: list[str]) -> None:
@@ -258,8 +266,8 @@ def _list_installations(ctx: MutationCtx, keys: Keys, limit: int) -> list[Doc]:
         ("webhookId",): channels.get_installation_by_webhook_id,
     }.get(tuple(keys))
     if one is None:
-        rows = columns.CHANNEL_INSTALLATIONS
-        return _listed(rows, channels.list_installations, "platform")(ctx, keys, limit)
+        rows, function = columns.CHANNEL_INSTALLATIONS, channels.list_installations
+        return _listed(rows, function, "platform", needs="platform")(ctx, keys, limit)
     found = one.handler(ctx, keys)
     return [] if found is None else [found]
 
@@ -351,7 +359,9 @@ TABLES = {
     "mastra_schedule_triggers": Table(
         columns.SCHEDULE_TRIGGERS,
         _by_id(columns.SCHEDULE_TRIGGERS),
-        _listed(columns.SCHEDULE_TRIGGERS, schedules.list_triggers, "scheduleId"),
+        _listed(
+            columns.SCHEDULE_TRIGGERS, schedules.list_triggers, "scheduleId", needs="scheduleId"
+        ),
         _saved(columns.SCHEDULE_TRIGGERS, schedules.record_trigger, "trigger"),
         _deleted(columns.SCHEDULE_TRIGGERS),
     ),
