@@ -363,7 +363,8 @@ def test_the_cost_of_a_change_is_flat(small_and_large: tuple[Engine, Engine], na
     small, large = (
         work_of(engine, partial(engine.mutation, path, args, SERVICE)) for engine in small_and_large
     )
-    assert 0 < large <= small + 60
+    # The large one may have to read a document or two that the small one still remembers.
+    assert 0 < large <= small + 120
 
 
 def test_work_is_counted(small_and_large: tuple[Engine, Engine]) -> None:

@@ -28,7 +28,9 @@ def test_an_error_does_not_remember_where_else_it_was_raised() -> None:
     except ValueError as raised:
         outcome = Outcome(error=raised)
     for _ in range(3):
-        with pytest.raises(ValueError, match="no") as told:
+        try:
             raise outcome.to_raise()
+        except ValueError as told:
+            places = traceback.extract_tb(told.__traceback__)
     # Where it was raised first, and here.
-    assert len(traceback.extract_tb(told.value.__traceback__)) == 2
+    assert len(places) == 2
