@@ -27,10 +27,11 @@ def test_an_error_does_not_remember_where_else_it_was_raised() -> None:
         raise ValueError("no")
     except ValueError as raised:
         outcome = Outcome(error=raised)
+    places: list[traceback.FrameSummary] = []
     for _ in range(3):
         try:
             raise outcome.to_raise()
         except ValueError as told:
-            places = traceback.extract_tb(told.__traceback__)
+            places = [*traceback.extract_tb(told.__traceback__)]
     # Where it was raised first, and here.
     assert len(places) == 2
