@@ -49,7 +49,7 @@ def _plain(groups: int, size: int, *, all_statements: bool) -> None:
         for seq in range(size):
             row = (uuid.uuid4().hex, LONG_THREAD, "user", text, time.time() * 1000, float(seq))
             if all_statements:
-                execute("SELECT * FROM messages WHERE id = ? LIMIT 2", row[:1]).fetchall()
+                execute("SELECT _id FROM messages WHERE id = ? LIMIT 2", row[:1]).fetchall()
             execute(
                 "INSERT INTO messages (id, threadId, role, content, createdAt, seq) "
                 "VALUES (?, ?, ?, ?, ?, ?)",

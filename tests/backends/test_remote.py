@@ -105,6 +105,7 @@ def test_a_server_that_is_killed_loses_and_doubles_nothing(tmp_path: Path) -> No
             each.start()
         for at in (20, 60):
             while len(done) < at:
+                assert any(each.is_alive() for each in writers)
                 time.sleep(0.01)
             running.kill()
             running.start()

@@ -154,6 +154,15 @@ def test_a_file_that_cannot_be_used(tmp_path: Path) -> None:
     assert "Serving" not in done.stdout
 
 
+def test_what_is_no_file_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for database in ("folder", ":memory:", "http://127.0.0.1:3210"):
+        done = run("dev", "--db", database, "--port", 0, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Invalid value for '--db'" in done.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["folder"]
+
+
 def test_a_key_that_is_none(tmp_path: Path) -> None:
     env = environment(MASTRA_CONVEX_KEY="mastra-convex-key-1.secret")
     done = run("dev", "--db", tmp_path / "a.db", "--port", 0, cwd=tmp_path, env=env)

@@ -182,6 +182,14 @@ def test_a_missing_file_is_an_error_and_is_not_created(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_an_empty_file_stays_empty(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    result = CliRunner().invoke(main, ["show", "--db", str(empty)])
+    assert (result.exit_code, empty.stat().st_size) == (1, 0)
+    assert "nothing was ever stored" in result.stderr
+
+
 def test_a_file_of_something_else_is_an_error(tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     other.write_text("not a database, but text\n" * 100)

@@ -6,12 +6,15 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
+from mastra_convex.engine import commit
 from mastra_convex.engine.context import SERVICE, MutationCtx
 from mastra_convex.engine.registry import Function, mutation
 from mastra_convex.errors import (
@@ -169,6 +172,53 @@ def test_an_interrupt_before_the_commit_undoes_it(connections: Connections, tmp_
         assert everything(engine) == []
         add(engine, book("after"))
         assert titles(everything(engine)) == ["after"]
+
+
+def interrupted_at(line: int) -> Callable[[FrameType, str, Any], Any]:
+    """A trace function that interrupts at the so-and-so-many-th line of engine/commit.py."""
+    left = [line]
+
+    def trace(frame: FrameType, event: str, _arg: Any) -> Any:
+        if frame.f_code.co_filename != commit.__file__:
+            return None
+        left[0] -= event == "line"
+        if not left[0]:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
+def test_an_interrupt_at_any_line_loses_nothing_and_does_nothing_twice() -> None:
+    interrupted = 0
+    while True:
+        settled = Settled()
+        interval = sys.getswitchinterval()
+        with opened() as engine:
+            add(engine, book("before"))
+            inbox, _ = watch(engine, {"how": "totals"})
+            sys.setswitchinterval(5.0)  # so that both jobs are of this thread's group
+            engine.enqueue([job(engine, settled, inserting("other"))])
+            steps = {"steps": [inserting("mine")]}
+            sys.settrace(interrupted_at(interrupted + 1))
+            try:
+                engine.mutation("test:write", steps, SERVICE)
+            except KeyboardInterrupt:
+                interrupted += 1
+            else:
+                break
+            finally:
+                sys.settrace(None)
+                sys.setswitchinterval(interval)
+            assert settled.until(1)[0].error is None
+            inbox.until_value(ask(engine, how="totals"))
+            at_once = titles(everything(engine))
+            assert [title for title in at_once if title != "mine"] == ["before", "other"]
+            assert len(at_once) <= 3
+            add(engine, book("after"))
+            assert titles(everything(engine)) == [*at_once, "after"]
+    assert interrupted > 30
 
 
 def test_what_an_interrupt_puts_back_is_taken_up_again() -> None:

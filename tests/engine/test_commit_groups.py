@@ -130,6 +130,23 @@ def test_a_failure_takes_back_what_its_mutation_patched_and_nothing_else() -> No
         assert everything(engine) == last.value
 
 
+def test_what_cannot_be_written_fails_nobody_else_who_comes_upon_it() -> None:
+    engine = Engine(":memory:", SCHEMA, registry_of(), durable=False)
+    try:
+        add(engine, book("a"), book("b"))
+        jobs = run(
+            engine,
+            [["patch", "books", 1, {"note": "x"}], ["patch", "books", 2, {"price": 10**30}]],
+            [["read", {"table": "books", "index": "by_year"}]],
+            [["patch", "books", 2, {"price": 1}]],
+        )
+        assert [type(one.error) for one in jobs] == [OverflowError, type(None), type(None)]
+        assert ask(engine, how="totals") == [2, 2 * (1 + 8) + 8]
+        assert [one.get("note") for one in everything(engine)] == [None, None]
+    finally:
+        engine.close()
+
+
 def test_what_cannot_be_written_fails_the_mutation_that_patched_it() -> None:
     # Lax, as users have it: that the number is too large is noticed when it is written.
     engine = Engine(":memory:", SCHEMA, registry_of(), durable=False)

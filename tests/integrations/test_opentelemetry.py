@@ -311,7 +311,7 @@ def test_what_is_open_ends_though_there_was_no_room_for_its_end() -> None:
         for span, end in zip(spans, ended):
             found = stored(storage, span)
             assert found is not None
-            assert (found.error, found.to_dict()["endedAt"]) == (None, end / 1e6)
+            assert (found.error, found.to_dict()["endedAt"]) == (None, end / 1_000_000)
 
 
 def test_a_storage_that_is_closed_too_early_says_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mastra_convex.server import http
+from mastra_convex.server import calls, http
 from tests.served import server
 
 ASK = b"GET /%s/version HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -82,6 +82,33 @@ def test_a_head_that_comes_slowly_is_not_waited_for(
                 with suppress(TimeoutError):
                     if not client.recv(65536):
                         break
+        assert 0.3 < time.monotonic() - begun < PATIENCE / 2
+
+
+POST = b"POST /%s/api/query HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\nContent-Type: "
+
+
+@pytest.mark.parametrize(("kind", "status"), [(b"application/json", b"503"), (b"x/y", b"400")])
+def test_a_body_that_comes_slowly_is_not_waited_for(
+    address: tuple[tuple[str, int], bytes],
+    kind: bytes,
+    status: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(calls, "MAX_SECONDS", 0.4)
+    where, name = address
+    with opened(where, 0.05) as client:
+        client.sendall(POST.replace(b"%s", name) + kind + b"\r\n\r\n")
+        begun, told = time.monotonic(), b""
+        with suppress(ConnectionError):
+            while time.monotonic() < begun + PATIENCE:
+                client.sendall(b"y")
+                with suppress(TimeoutError):
+                    if not (part := client.recv(65536)):
+                        break
+                    told += part
+        assert told.startswith(b"HTTP/1.1 " + status)
         assert 0.3 < time.monotonic() - begun < PATIENCE / 2
 
 

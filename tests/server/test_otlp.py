@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -71,6 +72,58 @@ def test_what_the_sdk_sends_is_stored(tmp_path: Path, compression: Compression) 
     assert before["broken"].error["message"] == "ValueError: no seats"
     assert before["broken"].error["name"] == "ValueError"
     assert before["broken"].error["stack"].startswith("Traceback")
+
+
+@pytest.mark.parametrize(("encode", "kind"), [(in_json, JSON), (in_protobuf, PROTOBUF)])
+def test_odd_spans_are_stored_as_they_say(
+    tmp_path: Path, encode: Callable[[Any], bytes], kind: str
+) -> None:
+    own, root, late = "a" * 16, "b" * 16, "c" * 16
+    orphan = {**SPAN, "spanId": late, "parentSpanId": "d" * 16}
+    odd = [
+        # Before its parent, in the request and in time; and its clock went back.
+        {**SPAN, "spanId": own, "parentSpanId": root, **_times(5, 3)},
+        {**SPAN, "spanId": root, "parentSpanId": "", **_times(10, 20)},
+        {**orphan, "name": "first"},
+        {**orphan, "name": "second"},
+        {**SPAN, "spanId": "e" * 16, "parentSpanId": "e" * 16},
+    ]
+    headers = {"content-type": kind, "authorization": f"Bearer {SERVED_KEY.service_token()}"}
+    path = tmp_path / "a.db"
+    with server().serving(path) as url:
+        found: list[list[Any]] = []
+        for _ in range(2):
+            answer = httpx.post(
+                f"{url}/v1/traces", content=encode(request_of(odd)), headers=headers
+            )
+            assert answer.status_code == 200
+            assert answer.content in (b"", b"{}")
+            with ConvexStorage(path) as storage:
+                trace = storage.get_trace(SPAN["traceId"])
+            assert trace is not None
+            found.append(list(trace.spans or []))
+    # The one that is there twice was changed twice more.
+    for span in (*found[0], *found[1]):
+        del span["updatedAt"]
+    assert found[0] == found[1]
+    spans = {span["spanId"]: span for span in found[0]}
+    assert len(spans) == len(found[0]) == 4
+    assert (spans[own]["startedAt"], spans[own]["endedAt"]) == (5, 3)
+    assert spans[own]["otel"]["warnings"] == ["it ends before it starts"]
+    assert spans[late]["name"] == "second"
+    assert spans["e" * 16]["otel"]["warnings"] == ["it is its own parent"]
+    with ConvexStorage(path) as storage:
+        known = storage.get_root_span(SPAN["traceId"])
+    assert known is not None
+    assert known.span_id == root
+
+
+def _times(start: int, end: int) -> dict[str, str]:
+    """Milliseconds since 1970 as OTLP has them."""
+    return {
+        "startTimeUnixNano": f"{start}{'0' * 6}",
+        "endTimeUnixNano": f"{end}{'0' * 6}",
+    }
 
 
 def test_both_encodings_are_answered_in_their_own() -> None:

@@ -15,6 +15,7 @@ import pytest
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
+from mastra_convex.backends import live
 from mastra_convex.backends.served import EmbeddedServedBackend
 from mastra_convex.functions import registry
 from mastra_convex.protocol.codec import decode_ts, encode_ts
@@ -382,6 +383,29 @@ def test_more_queries_than_one_socket_may_watch() -> None:
         assert all(peer.values[number] is None for number in range(1000))
         assert peer.result("threads:save", thread("t999"))["success"] is True
         assert peer.values[999]["id"] == "t999"
+
+
+def test_a_client_watches_so_many_bytes_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MAX_BYTES", 100_000)
+    with served() as server, server.socket() as peer:
+        server.value("mutation", "threads:save", thread("t"))
+        server.value("mutation", "messages:save", message("m", "t", "x" * 10_000))
+        for number in range(12):
+            peer.watch(number, "messages:list", {**page("t"), "limit": 100 - number})
+        peer.watch(12, "threads:get", {"id": "t"})
+        peer.until_value(12, bool)
+        refused = [number for number in range(13) if "errorData" in peer.values[number]]
+        # What is small has room.
+        assert refused == [9, 10, 11]
+        assert peer.values[11]["errorData"]["code"] == "LIMIT_EXCEEDED"
+        # What was refused has some when others have gone, and what grows has none.
+        for number in (0, 11):
+            peer.unwatch(number)
+        peer.watch(13, "messages:list", {**page("t"), "limit": 89})
+        assert peer.until_value(13, bool) == peer.values[1]
+        server.value("mutation", "threads:update", {"id": "t", "title": "y" * 20_000})
+        assert peer.until_value(12, lambda value: "errorData" in value)
+        assert peer.values[1]["page"]
 
 
 def test_a_client_that_is_told_nothing_changes_only_so_much(tmp_path: Path) -> None:

@@ -77,27 +77,6 @@ def test_a_large_result_comes_in_fragments_and_in_chunks(server: Dev) -> None:
     assert fetched[0] == fetched[1]
 
 
-def test_a_client_watches_so_much_and_no_more(server: Dev) -> None:
-    fill(server, "heavy", 8, MEBIBYTE // 2)
-    with server.socket(session=session(), version="") as peer:
-        for number in range(17):
-            peer.watch(number, "messages:list", {**page("heavy"), "limit": 100 - number})
-        peer.watch(17, "threads:get", {"id": "t"})
-        peer.until_value(17, bool)
-        refused = [number for number in range(17) if "errorData" in peer.values[number]]
-        kept = sum(len(str(peer.values[number]).encode()) for number in set(range(17)) - {*refused})
-        assert 50 * MEBIBYTE < kept < 64 * MEBIBYTE
-        assert refused == list(range(17 - len(refused), 17))
-        assert peer.values[16]["errorData"]["code"] == "LIMIT_EXCEEDED"
-        # What is small has room, and what was refused has some when others have gone.
-        assert peer.values[17]["id"] == "t"
-        for number in (0, 16):
-            peer.unwatch(number)
-        peer.watch(18, "messages:list", {**page("heavy"), "limit": 81})
-        assert peer.until_value(18, bool) == peer.values[1]
-    healthy(server)
-
-
 def test_arguments_of_many_mebibytes_are_taken_and_more_are_not(server: Dev) -> None:
     with server.socket(session=session()) as peer:
         text = "x" * (12 * MEBIBYTE)

@@ -59,7 +59,7 @@ class AsyncWatch(Generic[T]):
         if outcome.error is not None:
             if isinstance(outcome.error, StorageClosedError):
                 await self.aclose()
-            raise outcome.error
+            raise outcome.to_raise()
         value: T = outcome.value
         return value
 

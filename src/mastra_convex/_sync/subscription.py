@@ -59,7 +59,7 @@ class Watch(Generic[T]):
         if outcome.error is not None:
             if isinstance(outcome.error, StorageClosedError):
                 self.close()
-            raise outcome.error
+            raise outcome.to_raise()
         value: T = outcome.value
         return value
 

@@ -160,10 +160,14 @@ class AsyncEngine:
 
 
 def _settle(jobs: Sequence[Job]) -> None:
-    """Hand a group's outcomes to the loops that wait for them, one call for each loop."""
+    """Hand a group's outcomes to the loops that wait for them, one call for each loop.
+
+    What was handed over before is left alone.
+    """
     by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
     for job in jobs:
-        by_loop.setdefault(job.waiter.get_loop(), []).append(job)
+        if (waiter := job.waiter) is not None:
+            by_loop.setdefault(waiter.get_loop(), []).append(job)
     for loop, settled in by_loop.items():
         # A loop that was closed meanwhile has nobody left who could be told.
         with suppress(RuntimeError):
@@ -175,7 +179,7 @@ def _resolve(jobs: Sequence[Job]) -> None:
         # Its result will hold the job. If the job held it too, both would stay, with all that was
         # saved, until somebody looks for cycles.
         waiter, job.waiter = job.waiter, None
-        if not waiter.done():
+        if waiter is not None and not waiter.done():
             if job.error is not None:
                 waiter.set_exception(job.error)
             else:

@@ -14,11 +14,22 @@ from mastra_convex import __version__
 _LOCAL = "127.0.0.1"
 
 
+def _file(_ctx: click.Context, _param: click.Parameter, database: str) -> str:
+    """Refuse what is no file before a key file is made beside it."""
+    if "://" in database:
+        raise click.BadParameter("a file is served, and not what is at an address")
+    if database == ":memory:":
+        raise click.BadParameter("what is served is in a file; give the path of a temporary one")
+    return database
+
+
 @click.command("dev")
 @click.option(
     "--db",
     "database",
     metavar="PATH",
+    type=click.Path(dir_okay=False),
+    callback=_file,
     default="mastra-convex.db",
     show_default=True,
     help="The database file. Made if it is missing.",

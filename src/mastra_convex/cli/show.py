@@ -68,7 +68,7 @@ def command(
     """List threads, newest first, or print one conversation.
 
     With THREAD_ID its messages are printed, oldest first, and its evals. --stats counts what the
-    file holds. Nothing is changed, and a file that is missing is not created.
+    file holds. No record is changed, and a file that is missing or empty stays so.
     """
     if stats and (thread_id is not None or resource is not None):
         raise click.UsageError("--stats is about the whole file; leave out the thread or resource")
@@ -85,11 +85,16 @@ def command(
 
 
 def _require_file(database: str) -> None:
-    """Refuse a missing file: opening it would create it."""
-    if "://" not in database and not os.path.exists(database):
-        raise FileUnavailableError(
-            f"there is no file {database!r}; give the path of one with --db", path=database
-        )
+    """Refuse a file that is missing or empty: opening it would make a database of it."""
+    if "://" in database:
+        return
+    if not os.path.exists(database):
+        problem = f"there is no file {database!r}"
+    elif os.path.isfile(database) and not os.path.getsize(database):
+        problem = f"nothing was ever stored in {database!r}, which is empty"
+    else:
+        return
+    raise FileUnavailableError(f"{problem}; give the path of one with --db", path=database)
 
 
 def _threads(

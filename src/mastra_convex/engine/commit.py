@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from mastra_convex.engine.context import MutationCtx, Principal
@@ -109,6 +110,8 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._stopped = False
+        # What the present group is about to commit, or has committed.
+        self._decided: _Attempt | None = None
 
     def check_open(self) -> None:
         """Raise `StorageClosedError` once `close` has begun, or it would never end."""
@@ -118,8 +121,8 @@ class Committer:
 
     def run(self, job: Job) -> Any:
         """Run one job and return its value when it is durable; raises its error."""
-        self._queue.append(job)
         try:
+            self._queue.append(job)
             while not job.done:
                 with self._store.lock:
                     if not job.done:
@@ -174,43 +177,57 @@ class Committer:
     def _commit_group(self, own: Job | None) -> None:
         """Run and commit what is queued. The caller holds the lock."""
         jobs: list[Job] = []
-        while self._queue and len(jobs) < _GROUP_LIMIT:
-            try:
-                jobs.append(self._queue.popleft())
-            except IndexError:  # an interrupted caller may take its job back at any moment
-                break
-        if not jobs:
-            return
-        connection = self._store.writer
+        self._decided = None
         try:
-            self._store.check_open()
-            wrote, interrupt = self._transact(connection, jobs)
-        except Exception as error:
-            self._roll_back()
-            known = translate(error, self._store.path)
-            for job in jobs:
-                job.finish(None, known)
-            wrote, interrupt = False, None
+            try:
+                # In one step of the interpreter: Ctrl-C must not find a job that is nowhere.
+                with suppress(IndexError):  # an interrupted caller takes its job back at any moment
+                    count = min(len(self._queue), _GROUP_LIMIT)
+                    jobs.extend(map(deque.popleft, repeat(self._queue, count)))
+                if not jobs:
+                    return
+                self._store.check_open()
+                self._transact(self._store.writer, jobs)
+            except Exception as error:
+                self._decided = None
+                self._roll_back()
+                for job in jobs:
+                    job.finish(None, translate(error, self._store.path))
+            self._conclude(jobs)
         except BaseException:
-            # The thread was interrupted (Ctrl-C): its own job dies with it, the others do not.
-            self._roll_back()
-            self._queue.extendleft(job for job in reversed(jobs) if job is not own)
-            self._wake.release()
+            # The thread was interrupted (Ctrl-C), which is noticed most often when the disk has
+            # answered. Then all has happened; else its own job dies with it, and no other does.
+            if not self._has_committed():
+                self._decided = None
+                self._roll_back()
+                others = [job for job in jobs if job is not own and not job.done]
+                self._queue.extendleft(reversed(others))
+                self._wake.release()
+            self._conclude(jobs)
             raise
+        self._store.fold_log()
+
+    def _has_committed(self) -> bool:
+        return self._decided is not None and not self._store.writer.in_transaction
+
+    def _conclude(self, jobs: Sequence[Job]) -> None:
+        """Make known what has been decided, and done; again, it changes nothing."""
+        attempt = self._decided
+        if attempt is not None:
+            if attempt.changes:
+                self._log.committed(attempt.head)
+                self._found.committed(attempt.head.ts)
+            for job in jobs:
+                job.done = True
         # First those who wait: a server answers a mutation before it tells what that has changed.
-        _settle(jobs)
-        if wrote:
+        _settle([job for job in jobs if job.done])
+        if attempt is not None and attempt.changes:
             self._committed()
-            self._store.fold_log()
-        if interrupt is not None:
-            raise interrupt
 
-    def _transact(
-        self, connection: Connection, jobs: Sequence[Job]
-    ) -> tuple[bool, BaseException | None]:
-        """Run the jobs in one transaction; returns whether anything was written.
+    def _transact(self, connection: Connection, jobs: Sequence[Job]) -> None:
+        """Run the jobs in one transaction, and commit it.
 
-        And the interrupt that came when they had been committed: it is to be raised, then.
+        What is `_decided` has been committed as soon as the connection is in no transaction.
         """
         # Savepoints cost more than a small mutation, and hardly any fails once it has written. A
         # function gives the same result twice, so the group may simply run again, with them.
@@ -219,7 +236,6 @@ class Committer:
             attempt = self._attempt(connection, jobs, savepoints=True)
             assert attempt is not None
         seen, head, changes, requests = attempt
-        interrupt = None
         if changes:
             self._log.append(connection, head, changes)
         ts = head.ts if changes else seen
@@ -230,21 +246,8 @@ class Committer:
             answers = [(key, Answer(job.value, ts)) for key, job in requests.items()]
             # By the clock as it is: were it ahead by years once, answers would be kept for years.
             self._requests.record(connection, answers, time.time_ns())
-        try:
-            connection.execute("COMMIT")
-        except Exception:
-            raise
-        except BaseException as raised:
-            # Ctrl-C is noticed when the disk has answered: most often, then, right here.
-            if connection.in_transaction:
-                raise
-            interrupt = raised
-        if changes:
-            self._log.committed(head)
-            self._found.committed(head.ts)
-        for job in jobs:
-            job.done = True
-        return bool(changes), interrupt
+        self._decided = attempt
+        connection.execute("COMMIT")
 
     def _is_answered(
         self, connection: Connection, job: Job, requests: dict[RequestKey, Job]

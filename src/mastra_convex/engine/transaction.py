@@ -389,6 +389,8 @@ class Writer(Reader):
         if table not in self._patched:
             return
         target = self._tables[table]
+        # If one cannot be written, it need not be the present mutation's: that is to be found out.
+        wrote, self.wrote = self.wrote, True
         for document_id, patched in self._patched[table].items():
             before, after, names = patched.before, patched.after, patched.names
             values = zip(names, target.values_of(before, names), target.values_of(after, names))
@@ -400,7 +402,7 @@ class Writer(Reader):
                 self._count(table, 0, _size(new) - _size(old))
                 self._known[table, document_id] = after
                 self._note(target, before, after)
-        # If one could not be written, they stay: whose it was will be found out.
+        self.wrote = wrote
         del self._patched[table]
 
     def _count(self, table: str, documents: int, size: int) -> None:

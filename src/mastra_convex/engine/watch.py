@@ -337,7 +337,7 @@ class LiveQueries:
             while True:
                 query = self._live_query(connection, call, subscription)
                 if query.outcome.error is not None:
-                    call = program.throw(query.outcome.error)
+                    call = program.throw(query.outcome.to_raise())
                 else:
                     call = program.send(query.outcome.value)
         except StopIteration as stop:

@@ -116,8 +116,7 @@ class SpanWriter:
             elif span.end_time is None:
                 self._take(key, span, openedBy=self._instance, openedIn=self._process)
             else:
-                # Its end is still to come.
-                del self._open[key]
+                # Its end is still to come, or `catch_up` finds it.
                 continue
             # Let the traced program have the interpreter: it may wait for it, and is first.
             time.sleep(0)

@@ -102,7 +102,7 @@ class LiveReads:
                 if outcome is None:
                     return None
                 if outcome.error is not None:
-                    path, args = program.throw(outcome.error)
+                    path, args = program.throw(outcome.to_raise())
                 else:
                     path, args = program.send(outcome.value)
         except StopIteration as stop:

@@ -36,7 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
         # Of the head that is not complete; None if there is none.
         self._head_bytes: int | None = 0
         self._late: asyncio.TimerHandle | None = None
-        self._wait_for_head()
+        self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As uvicorn's."""
@@ -56,7 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
                     self.transport.write(_TOO_LARGE)
                     self.transport.close()
                     return
-                self._wait_for_head()
+                self._wait()  # Most heads come whole, and cost no timer.
             if len(self.pipeline) > _MAX_AHEAD:
                 self.transport.abort()
                 return
@@ -72,6 +72,17 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         super().on_headers_complete()
 
+    def on_response_complete(self) -> None:
+        """As uvicorn's; the rest of a body that was not waited for has to come, too."""
+        super().on_response_complete()
+        if self.cycle.more_body:
+            self._wait()
+
+    def on_message_complete(self) -> None:
+        """As uvicorn's: a body ends."""
+        self._stop_waiting()
+        super().on_message_complete()
+
     def handle_websocket_upgrade(self) -> None:
         """As uvicorn's, which does not answer a handshake that its parser refuses."""
         self.scope["headers"] = [
@@ -81,8 +92,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.get_protocol().handshake_initiated:  # type: ignore[attr-defined]
             self.send_400_response("This is no handshake of a WebSocket.")
 
-    def _wait_for_head(self) -> None:
-        # Most heads come whole, and cost no timer.
+    def _wait(self) -> None:
         if self._late is None:
             self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 

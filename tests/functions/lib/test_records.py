@@ -1,9 +1,11 @@
 """Reading, saving and removing records by their own keys."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
+from mastra_convex.engine.context import MutationCtx
 from mastra_convex.functions.lib.records import (
     by_key,
     insert,
@@ -60,15 +62,16 @@ def test_saving_keeps_creation_and_what_is_inside(inside: Inside) -> None:
 
 
 def test_saving_the_same_writes_nothing(inside: Inside) -> None:
+    def written(ctx: MutationCtx, record: dict[str, Any]) -> int:
+        save(ctx, "threads", by_key(ctx, "threads", "t"), record)
+        ctx.db.flush()
+        return len(ctx.db.changes)
+
     inside(lambda ctx: insert(ctx, "threads", THREAD))
     for record in (public(THREAD), {"id": "t", "resourceId": "alice"}):
-        written = inside(
-            lambda ctx, r=record: (  # type: ignore[misc]
-                save(ctx, "threads", by_key(ctx, "threads", "t"), r) and ctx.db.wrote
-            )
-        )
-        assert written is False
-    assert found(inside) == THREAD
+        assert inside(partial(written, record=record)) == 0
+    assert inside(partial(written, record={**public(THREAD), "title": "New"})) == 1
+    assert found(inside) == {**THREAD, "title": "New"}
 
 
 def test_a_change_without_a_time_moves_on(inside: Inside) -> None:
