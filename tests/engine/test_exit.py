@@ -131,9 +131,9 @@ watch(engine, {"index": "by_year"})
 try:
     for number in range(100_000):
         add(engine, book(f"{number}"))
-        print(number, flush=True)
+        os.write(1, f"{number}\\n".encode())  # whole, or not at all
 except KeyboardInterrupt:
-    print("interrupted", flush=True)
+    os.write(1, b"interrupted")
 """
     process = processes.start("-c", PRELUDE + program, str(tmp_path / "a.db"))
     assert process.stdout is not None
