@@ -382,10 +382,9 @@ def test_the_loop_never_waits_for_the_disk(
     async def work(backend: AsyncEmbeddedBackend) -> None:
         if not first:
             await backend.mutation("threads:save", thread("one"))
-        holder = processes.work("hold", path, 0.5)
+        holder = processes.work("hold", path, 1.0)
         assert holder.stdout is not None
         await asyncio.get_running_loop().run_in_executor(None, holder.stdout.readline)
-        begun = time.monotonic()
 
         async def everything() -> None:
             writing = asyncio.gather(
@@ -395,10 +394,8 @@ def test_the_loop_never_waits_for_the_disk(
             await backend.subscribe(get("before"), inbox)
             for _ in range(20):
                 assert await backend.query("threads:get", {"id": "before"})
-            reading = time.monotonic() - begun
+            assert not writing.done()
             await writing
-            assert time.monotonic() - begun > 0.4  # it did have to wait
-            assert reading < 0.4
             assert inbox.outcomes[0] == Outcome(None)
 
         gaps.append(await longest_gap(everything()))

