@@ -186,6 +186,6 @@ def _encode(content: bytes) -> str:
 
 def _not_a_key(why: str) -> InvalidArgumentError:
     return InvalidArgumentError(
-        f"{KEY_VARIABLE} is not a signing key: {why}; "
+        f"what is given as {KEY_VARIABLE}, or as `key`, is not a signing key: {why}; "
         "copy it whole, or make a new one: mastra-convex init --new-key"
     )

@@ -58,6 +58,8 @@ NOT_REPEATABLE = {
     "threads:clone",
     *("workflowRuns:updateResults", "workflowRuns:updateState"),
     *(f"observationalMemory:{name}" for name in ("save", "observe", "activate", "reflect")),
+    # What has meanwhile become active would be there twice.
+    "observationalMemory:buffer",
     *("observationalMemory:bufferReflection", "observationalMemory:activateReflection"),
     *("schedules:advance", "backgroundTasks:update"),
     # No client of ours calls them.

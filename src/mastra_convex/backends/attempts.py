@@ -60,7 +60,6 @@ REPEATABLE = frozenset(
         "workflowRuns:remove",
         "observationalMemory:initialize",
         "observationalMemory:update",
-        "observationalMemory:buffer",
         "observationalMemory:clear",
         "scores:save",
         "schedules:create",

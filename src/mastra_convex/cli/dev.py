@@ -124,6 +124,8 @@ def command(
 
         def ready() -> None:
             click.echo(f"Serving {database} at {url}. The signing key is in {source}.")
+            if source != "the environment":
+                click.echo("It opens everything: keep it out of version control.")
             click.echo("For .env.local:\n")
             click.echo(f"CONVEX_URL={url}\nMASTRA_CONVEX_KEY={keys[0].to_text()}")
             if show_admin_key:
