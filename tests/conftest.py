@@ -1,4 +1,4 @@
-"""The storages that the contract suite runs on: every home of the records, and both faces."""
+"""The storages that the contract suite runs on: every home of the records, with both faces."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -70,10 +70,8 @@ HOMES: dict[str, Home] = {
     "file": file,
     "served": served,
 }
-# Each has one of the faces. Memory and a file differ in nothing that a face can see. Over the wire
-# both faces are the same calls on the same thread; how they wait for them is tested with both where
-# storages share a home, and in tests/backends/.
-PLACES = [("memory", "async"), ("file", "blocking"), ("served", "async")]
+# Memory and a file differ in nothing that a face can see, so each has one of the faces.
+PLACES = [("memory", "async"), ("file", "blocking"), *(("served", face) for face in FACES)]
 # Those where a second storage on the same target sees the same records.
 SHARED_HOMES = [name for name in HOMES if name != "memory"]
 
@@ -106,7 +104,7 @@ def face(request: pytest.FixtureRequest) -> str:
 def storage(
     request: pytest.FixtureRequest, tmp_path: Path, loop_thread: LoopThread
 ) -> Iterator[ConvexStorage]:
-    """A fresh storage, of every home."""
+    """A fresh storage, of every home and with both faces."""
     home, face = request.param
     with opened_place(home, face, tmp_path, loop_thread) as place:
         yield place.open()
