@@ -140,7 +140,8 @@ def test_keys_and_clocks_that_change_while_there_are_subscriptions(
         ]
         watches = [face.watch_thread("t") for face in faces]
         assert [watch.next(SECONDS) for watch in watches] == [None, None]
-        # First the server knows both, then clients sign with the new one, then the old one goes.
+        # First the server knows both, then clients sign with the new one, then the old one goes. It
+        # looks at the file once a second, and must have looked both times.
         file.write_text(f"{new.to_text()}\n{old.to_text()}\n")
         time.sleep(1.2)
         signing[0] = new

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from mastra_convex.backends.served import EmbeddedServedBackend
 from mastra_convex.engine.registry import Kind
@@ -247,6 +248,13 @@ def page(thread_id: str) -> dict[str, Any]:
 def ids(value: Any) -> list[str]:
     """The ids of a page."""
     return [one["id"] for one in value["page"]]
+
+
+def closed(peer: Peer, code: int) -> None:
+    """The server ends the socket, with that code."""
+    with pytest.raises(WebSocketDisconnect) as ended:
+        peer.until(lambda _: False)
+    assert ended.value.code == code
 
 
 def soon(wanted: Callable[[], bool]) -> None:
